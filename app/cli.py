@@ -1,0 +1,577 @@
+"""The command line: what an operator does with a ledger.
+
+Standard output carries what a command answers, standard error everything said
+about it. A command that cannot be done says why in one message and ends with
+status 1. What a command needs is imported when it runs, so that `--help` is
+there at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, NoReturn, TextIO
+
+import typer
+
+from app.domain.errors import CorrigendaError, LoadStopped, Refusal, Refused, Unready
+
+if TYPE_CHECKING:
+    import socket
+
+    from app.commands.dossiers import Loaded
+    from app.settings import Settings
+    from app.store.database import Connection, Engine
+
+app = typer.Typer(
+    name="corrigenda",
+    help="The correction ledger for contested facts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+newsrooms = typer.Typer(help="Newsrooms that edit here.", no_args_is_help=True)
+editors = typer.Typer(
+    help="Editors: people and programs that act for a newsroom.", no_args_is_help=True
+)
+keys = typer.Typer(help="Keys: the credentials of editors.", no_args_is_help=True)
+app.add_typer(newsrooms, name="newsroom")
+app.add_typer(editors, name="editor")
+app.add_typer(keys, name="key")
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(help="sqlite:///FILE or postgresql://…; else CORRIGENDA_DATABASE_URL."),
+]
+
+_SCHEMA_FILE: Final = Path("schema/schema.graphql")
+_INTERRUPTED: Final = 130
+
+
+def main() -> None:
+    """Run the command line; every foreseen fault ends with a message and status 1."""
+    try:
+        app()
+    except CorrigendaError as fault:
+        _fail(_told(fault))
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output went away; Python must not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as fault:
+        _fail(f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault))
+
+
+# --- serving ------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Else CORRIGENDA_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Else CORRIGENDA_PORT.")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Serve the ledger over HTTP."""
+    settings = _settings(host=host, port=port, database_url=database_url)
+    listening = _listen(settings.host, settings.port)
+    with _ledger(settings):
+        pass
+    _say(f"Serving {_address(listening)}/graphql")
+    _serve(settings, listening)
+
+
+@app.command()
+def demo(
+    port: Annotated[int | None, typer.Option(help="Else CORRIGENDA_PORT, or 8000.")] = None,
+    data: Annotated[Path, typer.Option(help="Where the demo is kept.")] = Path("data/demo"),
+    host: Annotated[str | None, typer.Option(help="Else CORRIGENDA_HOST.")] = None,
+) -> None:
+    """Make a ledger with the demo dossier where there is none yet, and serve it."""
+    settings = _settings(
+        host=host,
+        port=port,
+        database_url=f"sqlite:///{data.absolute() / 'corrigenda.db'}",
+        key_environment="demo",
+        ledger_name="demo",
+    )
+    listening = _listen(settings.host, settings.port)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    held = _prepare_demo(settings, data / "demo-keys.json")
+    print(_welcome(_address(listening), held, data / "demo-keys.json"), flush=True)  # noqa: T201
+    _serve(settings, listening)
+
+
+def _prepare_demo(settings: Settings, keys_file: Path) -> dict[str, str]:
+    from importlib.resources import files
+
+    from app.commands.demo import prepare
+    from app.domain.errors import NotMigrated
+    from app.store import migrations
+    from app.store.database import open_engine, parse_url
+
+    engine = open_engine(parse_url(settings.database_url), pool_size=1)
+    dossier = files("app.demo").joinpath("dossier.jsonl").read_bytes
+    try:
+        try:
+            migrations.require_migrated(engine)
+        except NotMigrated:
+            migrations.upgrade(settings.database_url)
+        return dict(prepare(engine, keys_file, lambda: dossier().splitlines(keepends=True)))
+    finally:
+        engine.dispose()
+
+
+def _welcome(address: str, held: dict[str, str], keys_file: Path) -> str:
+    width = max(map(len, held))
+    return "\n".join((
+        "Corrigenda, with the demo dossier (docs/demo.md is its guide)",
+        "",
+        f"  GraphQL   {address}/graphql",
+        "",
+        "Anyone may read. To write, send one of these keys: Authorization: Bearer KEY",
+        "",
+        *(f"  {role:<{width}}  {key}" for role, key in held.items()),
+        "",
+        f"The keys are kept in {keys_file}. Stop with Ctrl-C.",
+    ))  # fmt: skip
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is done, so that nobody waits in vain."""
+    import errno
+    import socket
+
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, proto)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(2048)
+    except socket.gaierror:
+        raise Unready(f"{host} is no address of this machine; choose one with --host") from None
+    except OSError as fault:
+        if fault.errno == errno.EADDRINUSE:
+            message = f"port {port} on {host} is in use; choose another one with --port"
+        elif fault.errno == errno.EACCES:
+            message = f"port {port} may not be used by this user; choose another one with --port"
+        elif fault.errno == errno.EADDRNOTAVAIL:
+            message = f"{host} is no address of this machine; choose one with --host"
+        else:
+            message = f"port {port} on {host} cannot be used: {fault.strerror}"
+        raise Unready(message) from None
+    return listening
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _serve(settings: Settings, listening: socket.socket) -> None:
+    import uvicorn
+
+    from app import logger
+    from app.main import create_app
+
+    logger.set_up(settings.log_level, settings.log_format)
+    config = uvicorn.Config(
+        create_app(settings),
+        # uvloop and httptools, wherever they are installed.
+        loop="auto",
+        http="auto",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=[listening])
+    if not server.started:
+        raise Unready("the server could not start; the messages above say why")
+
+
+# --- the ledger ---------------------------------------------------------------
+
+
+@app.command()
+def migrate(database_url: DatabaseUrl = None) -> None:
+    """Bring the database to the schema that this release needs."""
+    from app.store import migrations
+    from app.store.database import parse_url, sqlite_file
+
+    settings = _settings(database_url=database_url)
+    url = parse_url(settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        sqlite_file(url).absolute().parent.mkdir(parents=True, exist_ok=True)
+    migrations.upgrade(settings.database_url)
+    _say(f"The database is at revision {migrations.newest()}.")
+
+
+@app.command()
+def load(
+    file: Annotated[
+        Path, typer.Argument(help="A dossier (JSON Lines); - is standard input.", readable=False)
+    ],
+    dry_run: Annotated[bool, typer.Option(help="Try everything and write nothing.")] = False,
+    all_or_nothing: Annotated[
+        bool, typer.Option(help="Load all lines in one transaction, or none of them.")
+    ] = False,
+    editor: Annotated[
+        str | None, typer.Option(help="Who loads it, by id or name; needed if several may.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Load a dossier, one changeset a line; loading it again goes on where it stopped."""
+    from app.commands import access
+    from app.commands.dossiers import load as load_lines
+
+    with _open(file) as lines, _ledger(_settings(database_url=database_url)) as engine:
+        with _reading(engine) as connection:
+            editing = access.editing_as(connection, editor)
+        with _progress("Loading", _size(lines)) as advance:
+            counted = _counted(lines, advance)
+            try:
+                loaded = load_lines(
+                    engine, counted, editing, all_or_nothing=all_or_nothing, dry_run=dry_run
+                )
+            except LoadStopped as stopped:
+                raise Unready(
+                    _told_stop(stopped, file, together=all_or_nothing or dry_run)
+                ) from stopped
+    _say(_told_load(loaded, dry_run=dry_run))
+
+
+@app.command()
+def export(
+    first: Annotated[int, typer.Option("--from", help="The first position.")] = 1,
+    last: Annotated[int | None, typer.Option("--to", help="The last position.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write; else standard output.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the ledger as a dossier; one that does not start at 1 starts with the state then."""
+    from app.reads import dossiers
+
+    settings = _settings(database_url=database_url)
+    with _ledger(settings) as engine, _reading(engine) as connection:
+        part = dossiers.part(connection, settings.ledger_name, first=first, last=last)
+        total = part.last - part.first + 1
+        with _written(output) as written, _progress("Exporting", total) as advance:
+            for line in dossiers.export(connection, part, lambda _: advance(1)):
+                written.write(line + "\n")
+
+
+@app.command()
+def schema(
+    check: Annotated[
+        bool, typer.Option(help="Compare with the file instead; status 1 if they differ.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write, or to compare with.")
+    ] = None,
+) -> None:
+    """Print the GraphQL schema that this release serves."""
+    from app.graphql.sdl import schema_sdl
+
+    printed = schema_sdl()
+    if check:
+        _check_schema(printed, output or _SCHEMA_FILE)
+        return
+    with _written(output) as written:
+        written.write(printed)
+
+
+def _check_schema(printed: str, file: Path) -> None:
+    from difflib import unified_diff
+
+    published = file.read_text()
+    if published == printed:
+        return
+    sys.stdout.writelines(unified_diff(
+        published.splitlines(keepends=True), printed.splitlines(keepends=True),
+        str(file), "what the code prints"))  # fmt: skip
+    raise Unready(
+        f"{file} is not what the code prints; write it anew: corrigenda schema --output {file}"
+    )
+
+
+# --- who acts -----------------------------------------------------------------
+
+
+@newsrooms.command("add")
+def add_newsroom(
+    name: str,
+    house: Annotated[bool, typer.Option(help="It is the ledger's own newsroom.")] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Enter a newsroom and print its id."""
+    from app.commands import access
+
+    with _ledger(_settings(database_url=database_url)) as engine:
+        _answer(access.add_newsroom(engine, name, house=house))
+
+
+@newsrooms.command("list")
+def list_newsrooms(database_url: DatabaseUrl = None) -> None:
+    """List the newsrooms."""
+    from app.store import access
+
+    with _ledger(_settings(database_url=database_url)) as engine, _reading(engine) as connection:
+        rows = [(one["id"], one["name"], "house" if one["house"] else "")
+                for one in access.newsrooms(connection)]  # fmt: skip
+    _table(("id", "name", ""), rows)
+
+
+@editors.command("add")
+def add_editor(
+    name: str,
+    newsroom: Annotated[str, typer.Option(help="The newsroom acted for, by id or name.")],
+    role: Annotated[str, typer.Option(help="READER, CONTRIBUTOR, EDITOR, AUDITOR or ADMIN.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Enter an editor and print the id."""
+    from app.commands import access
+
+    with _ledger(_settings(database_url=database_url)) as engine:
+        _answer(access.add_editor(engine, name, newsroom=newsroom, role=role))
+
+
+@editors.command("list")
+def list_editors(database_url: DatabaseUrl = None) -> None:
+    """List the editors."""
+    from app.store import access
+
+    with _ledger(_settings(database_url=database_url)) as engine, _reading(engine) as connection:
+        rows = [(one["id"], one["name"], one["role"], one["newsroom_name"])
+                for one in access.editors(connection)]  # fmt: skip
+    _table(("id", "name", "role", "newsroom"), rows)
+
+
+@keys.command("create")
+def create_key(
+    editor: Annotated[str, typer.Option(help="Whose key it is, by id or name.")],
+    label: Annotated[str, typer.Option(help="What it is for.")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make a key and print it; it is not shown again."""
+    from app.commands import access
+
+    settings = _settings(database_url=database_url)
+    with _ledger(settings) as engine:
+        made = access.create_key(engine, editor, label=label, environment=settings.key_environment)
+    _answer(made.key)
+    _say(f"This is {made.id}. Keep the key: it is not stored, and not shown again.")
+
+
+@keys.command("list")
+def list_keys(database_url: DatabaseUrl = None) -> None:
+    """List the keys, without their secrets."""
+    from app.store import access
+
+    with _ledger(_settings(database_url=database_url)) as engine, _reading(engine) as connection:
+        rows = [(one["id"], one["editor_name"], one["role"], one["label"], one["created_at"],
+                 "revoked" if one["revoked_at"] else "")
+                for one in access.keys(connection)]  # fmt: skip
+    _table(("id", "editor", "role", "label", "created", ""), rows)
+
+
+@keys.command("revoke")
+def revoke_key(key_id: str, database_url: DatabaseUrl = None) -> None:
+    """Revoke a key by its id; it is refused from then on."""
+    from app.commands import access
+
+    with _ledger(_settings(database_url=database_url)) as engine:
+        access.revoke_key(engine, key_id)
+    _say(f"{key_id} is revoked.")
+
+
+# --- what commands share ------------------------------------------------------
+
+
+def _settings(**given: Any) -> Settings:
+    """Return the settings, with what was given on the command line above the environment's."""
+    from pydantic import ValidationError
+
+    from app.settings import PREFIX, Settings
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as fault:
+        first = fault.errors(include_input=False)[0]
+        name = f"{PREFIX}{first['loc'][0]}".upper()
+        raise Unready(f"{name} cannot be used: {first['msg']}") from None
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Engine]:
+    """Give an engine on a migrated database, or say what is wrong with it."""
+    from sqlalchemy.exc import DBAPIError
+
+    from app.store.database import open_engine, parse_url
+    from app.store.migrations import require_migrated
+
+    engine = open_engine(parse_url(settings.database_url), pool_size=settings.write_pool_size)
+    try:
+        require_migrated(engine)
+        yield engine
+    except DBAPIError as fault:
+        words = str(fault.orig).strip().splitlines()[0]
+        raise Unready(f"the database refused: {words}") from fault
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    from app.store.dossiers import reading
+
+    with reading(engine.url) as connection:
+        yield connection
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[BinaryIO]:
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    with file.open("rb") as opened:
+        yield opened
+
+
+def _size(file: BinaryIO) -> int | None:
+    return os.fstat(file.fileno()).st_size or None
+
+
+def _counted(file: BinaryIO, advance: Callable[[int], None]) -> Iterator[bytes]:
+    """Yield the lines of a file, none longer than a line may be by more than a byte."""
+    from app.domain.dossiers import LINE_LIMIT
+
+    while line := file.readline(LINE_LIMIT + 1):
+        yield line
+        advance(len(line))
+
+
+@contextmanager
+def _written(file: Path | None) -> Iterator[TextIO]:
+    """Give where to write; a file appears when it is complete."""
+    if file is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as written:
+            yield written
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _progress(what: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Give a function that moves a progress bar on, where somebody is watching."""
+    if not sys.stderr.isatty():
+        yield _unwatched
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+
+    columns = (f"{what}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda step: bar.advance(task, step)
+
+
+def _unwatched(_step: int) -> None:
+    """Move no bar on."""
+
+
+def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    for row in (names, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        _answer("  ".join(cells).rstrip())
+
+
+def _answer(text: str) -> None:
+    print(text)  # noqa: T201 - a command's answer
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - what is said about it
+
+
+def _fail(message: str) -> NoReturn:
+    _say(f"corrigenda: {message}")
+    sys.exit(1)
+
+
+# --- faults in words ----------------------------------------------------------
+
+
+def _told(fault: CorrigendaError) -> str:
+    if isinstance(fault, Refused):
+        return "\n".join(refusal.message for refusal in fault.refusals)
+    return str(fault)
+
+
+def _told_stop(stopped: LoadStopped, file: Path, *, together: bool) -> str:
+    loaded: Any = stopped.loaded
+    mend = "Correct the line" if isinstance(stopped.fault, Refused) else "Mend that"
+    again = "." if together else f"; it goes on at line {stopped.line}."
+    return "\n".join((
+        f"line {stopped.line} of {file} cannot be loaded:",
+        *_faults(stopped),
+        "Nothing was written." if together else _told_before(loaded, stopped.line),
+        f"{mend} and run the same command again{again}",
+    ))  # fmt: skip
+
+
+def _told_before(loaded: Loaded, line: int) -> str:
+    if line == 1:
+        return "Nothing was written."
+    written = f"positions {loaded.first} to {loaded.last} now" if loaded.written else "none now"
+    return (
+        f"Nothing of it was written. Lines 1 to {line - 1} are loaded: {written}, "
+        f"{loaded.skipped} earlier."
+    )
+
+
+def _faults(stopped: LoadStopped) -> list[str]:
+    if isinstance(stopped.fault, Refused):
+        return [f"  {_place(one, stopped.operations)}{one.message}"
+                for one in stopped.fault.refusals]  # fmt: skip
+    return [f"  {stopped.fault}"]
+
+
+def _place(refusal: Refusal, operations: tuple[str, ...]) -> str:
+    """Return where a fault lies: `operation 2 (addTransfer), field quantity.amount: `."""
+    match refusal.path:
+        case ():
+            return ""
+        case ("operations", int(number), *inner):
+            tag = operations[number] if number < len(operations) else ""
+            fields = [str(step) for step in inner if step not in (tag, "set")]
+            field = f", field {'.'.join(fields)}" if fields else ""
+            return f"operation {number + 1} ({tag}){field}: "
+        case path:
+            return f"field {'.'.join(map(str, path))}: "
+
+
+def _told_load(loaded: Loaded, *, dry_run: bool) -> str:
+    lines = f"{loaded.lines} line{'s' if loaded.lines != 1 else ''}"
+    earlier = f", {loaded.skipped} of them already loaded" if loaded.skipped else ""
+    if dry_run:
+        return f"{lines}{earlier}: everything can be loaded. Nothing was written (dry run)."
+    if not loaded.written:
+        return f"{lines}{earlier}: nothing new."
+    warnings = f", with {loaded.warnings} warnings" if loaded.warnings else ""
+    return f"{lines}{earlier}: positions {loaded.first} to {loaded.last} written{warnings}."

@@ -1,0 +1,170 @@
+"""Loading a dossier: each line one changeset, through the one door for writes.
+
+A line is written as soon as it is read, so a dossier of any length can be
+loaded; a line that is refused stops the load, and what came before it stands.
+Loading the same file again skips what is loaded and goes on from there: each
+line has an idempotency key that its content and the ids of its refs make.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from app.commands.submit import Outcome, Submission, submit, submit_within, utc_now
+from app.domain.codes import ChangesetKind
+from app.domain.decisions import Editing
+from app.domain.dossiers import Line, parse_line, words_with_hash
+from app.domain.errors import CorrigendaError, LoadStopped
+from app.store.database import Connection, Engine, write_transaction
+from app.store.dossiers import head_position
+from app.store.ledger import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How far a load has come: lines read, those found already loaded, and what was written.
+
+    `first` and `last` are the positions written; None while there are none.
+    Of a dry run they are those that it would have been.
+    """
+
+    lines: int = 0
+    skipped: int = 0
+    written: int = 0
+    warnings: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    def after(self, outcome: Outcome, *, skipped: bool) -> Loaded:
+        """Return the same, one line later."""
+        if skipped:
+            return replace(self, skipped=self.skipped + 1)
+        return replace(
+            self,
+            written=self.written + 1,
+            warnings=self.warnings + len(outcome.warnings),
+            first=self.first or outcome.position,
+            last=outcome.position,
+        )
+
+
+Progress: TypeAlias = Callable[[Loaded], None]
+_Submit: TypeAlias = Callable[[Submission], Outcome]
+
+
+def load(  # noqa: PLR0913 - the two ways to load, and the caller's clock and progress
+    engine: Engine,
+    lines: Iterable[bytes],
+    editing: Editing,
+    *,
+    all_or_nothing: bool = False,
+    dry_run: bool = False,
+    clock: Clock = utc_now,
+    progress: Progress | None = None,
+) -> Loaded:
+    """Load the lines of a dossier and return what was done; blank lines are passed over.
+
+    Each line is committed by itself, or all of them together where
+    `all_or_nothing`. A dry run does everything and takes it back, so later
+    lines see earlier ones. Raises `LoadStopped` at the first line that cannot
+    be loaded, with what was done before it.
+    """
+    together = all_or_nothing or dry_run
+    opened = write_transaction(engine) if together else nullcontext()
+    with opened as connection:
+        submitting = _submitting(engine, connection, clock)
+        loading = _Loading(submitting, editing, _head(engine, connection), kept=not together)
+        for line in lines:
+            loading.take(line)
+            if progress is not None:
+                progress(loading.loaded)
+        if dry_run and connection is not None:
+            connection.rollback()
+    return loading.loaded
+
+
+def _submitting(engine: Engine, connection: Connection | None, clock: Clock) -> _Submit:
+    if connection is None:
+        return lambda submission: submit(engine, submission, clock=clock)
+    return lambda submission: submit_within(connection, submission, clock=clock)
+
+
+def _head(engine: Engine, connection: Connection | None) -> int:
+    opened: AbstractContextManager[Connection] = (
+        engine.connect() if connection is None else nullcontext(connection)
+    )
+    with opened as reading:
+        return head_position(reading)
+
+
+class _Loading:
+    """A load under way: the refs defined so far, and how often each content came."""
+
+    def __init__(self, submitting: _Submit, editing: Editing, head: int, *, kept: bool) -> None:
+        self._submit = submitting
+        self._editing = editing
+        self._head = head
+        self._kept = kept
+        self._refs: dict[str, str] = {}
+        self._seen: Counter[bytes] = Counter()
+        self.loaded = Loaded()
+
+    def take(self, line: bytes) -> None:
+        """Load one line, or raise `LoadStopped`."""
+        before = self.loaded
+        self.loaded = replace(before, lines=before.lines + 1)
+        if not line.strip():
+            return
+        parsed: Line | None = None
+        try:
+            parsed = parse_line(line)
+            outcome = self._submit(self._submission(parsed))
+        except CorrigendaError as fault:
+            raise LoadStopped(
+                fault,
+                line=self.loaded.lines,
+                operations=_tags(parsed),
+                loaded=before if self._kept else Loaded(),
+            ) from fault
+        self._refs.update(outcome.refs)
+        earlier = outcome.position is not None and outcome.position <= self._head
+        self.loaded = self.loaded.after(outcome, skipped=earlier)
+
+    def _submission(self, line: Line) -> Submission:
+        # Those that the line names alone: a long dossier defines very many.
+        known = {ref: self._refs[ref] for ref in words_with_hash(line.input) if ref in self._refs}
+        return Submission(
+            line.input,
+            self._editing,
+            ChangesetKind.IMPORT,
+            idempotency_key=self._key(line, known),
+            ids=line.ids,
+            known=known,
+            origin=line.origin,
+        )
+
+    def _key(self, line: Line, known: Mapping[str, str]) -> str:
+        """Return a key that the same line has at every load, and no other line.
+
+        Two lines may well say the same and mean two changesets: they are told
+        apart by how often the content came before.
+        """
+        content = json.dumps([line.input, line.ids, line.origin, known], sort_keys=True)
+        digest = hashlib.sha256(content.encode()).digest()
+        self._seen[digest] += 1
+        return f"dossier:{digest.hex()}:{self._seen[digest]}"
+
+
+def _tags(line: Line | None) -> tuple[str, ...]:
+    """Return the tags of a line's operations, as far as it has any."""
+    given: Any = line.input.get("operations") if line else None
+    return tuple(
+        next(iter(operation), "") if isinstance(operation, dict) else ""
+        for operation in (given if isinstance(given, list) else ())
+    )

@@ -1,0 +1,485 @@
+"""The one door for writes.
+
+GraphQL, dossiers, reverts and the demo all come through here: lock the records
+in id order, load them, decide (pure, in `app.domain`), seal what was decided,
+and only then take the log's lock, learn the position, write and commit. One
+changeset is atomic: all of its operations or none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+from app.commands import evidence
+from app.commands.sealing import revisions_subtree, seal_headers, seal_step
+from app.domain import ids
+from app.domain.codes import Action, ChangesetKind, Role
+from app.domain.decisions import (
+    Editing,
+    World,
+    check,
+    concerned,
+    decide,
+    is_hierarchy,
+    references,
+)
+from app.domain.errors import (
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidInput,
+    InvalidValue,
+    Path,
+    Refused,
+    UnknownRecord,
+    WrongState,
+)
+from app.domain.kinds import KINDS
+from app.domain.operations import (
+    Add,
+    Commit,
+    Merge,
+    Operation,
+    Reason,
+    Revise,
+    parse_commit,
+    parse_reason,
+)
+from app.domain.records import Record, Step, kind_name
+from app.domain.reverting import Made, pointed_on, revert
+from app.domain.warnings import REFERENCES_STAY, Caution
+from app.store import idempotency
+from app.store.database import BrokenOff, Connection, Engine, write_transaction
+from app.store.ledger import Appended, Clock, Prepared, append, instant_text
+from app.store.records import (
+    load_as_of,
+    load_made,
+    load_parents,
+    load_present,
+    load_referrers,
+    lock_hierarchies,
+    lock_records,
+)
+
+Preview: TypeAlias = Callable[[Connection, int], Any]
+"""Reads an answer inside a dry run's transaction, as of the position it would have."""
+
+ATTEMPTS: Final = 5
+"""How often a transaction is tried that the database itself broke off."""
+
+_MAY_COMMIT: Final = frozenset({Role.EDITOR, Role.ADMIN})
+
+
+def utc_now() -> datetime:
+    """Return the time of this machine's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One edit as it comes in: a `CommitInput`, or the position to be reverted.
+
+    `ids` gives the ids that added records are to have, by ref; `known` the refs
+    that earlier changesets of the same dossier defined; `origin` is what the
+    importer states about where the edit comes from.
+    """
+
+    body: Mapping[str, Any]
+    editing: Editing
+    kind: ChangesetKind = ChangesetKind.EDIT
+    idempotency_key: str | None = None
+    dry_run: bool = False
+    reverts: int | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a submission.
+
+    Of a dry run `position` is None and `preview` what was read inside of it.
+    `refs` maps the local refs of the input to the ids of the records.
+    """
+
+    position: int | None
+    changeset_id: str | None
+    recorded_at: str | None
+    leaf_hash: bytes | None
+    warnings: tuple[Caution, ...]
+    refs: Mapping[str, str]
+    preview: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    steps: tuple[Step, ...]
+    present: Mapping[str, Record]
+    reason: Reason
+    warnings: tuple[Caution, ...] = ()
+
+
+def submit(
+    engine: Engine,
+    submission: Submission,
+    *,
+    clock: Clock = utc_now,
+    preview: Preview | None = None,
+) -> Outcome:
+    """Write one changeset, or refuse it whole.
+
+    Raises `Refused` with all that stands against it, `Forbidden` for a role
+    that may not commit, `Unwritable` where the database refuses writes. What
+    the database broke off (a deadlock, a doublet that came in between) is
+    tried again.
+    """
+    parsed = _parse(submission, clock)
+    for attempt in range(ATTEMPTS):
+        try:
+            with write_transaction(engine) as connection:
+                outcome = _carry_out(connection, submission, parsed, clock, preview)
+                if submission.dry_run:
+                    connection.rollback()
+                return outcome
+        except BrokenOff:
+            if attempt + 1 == ATTEMPTS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def submit_within(
+    connection: Connection,
+    submission: Submission,
+    *,
+    clock: Clock = utc_now,
+    preview: Preview | None = None,
+) -> Outcome:
+    """Do the same inside a transaction of the caller's, who commits or rolls back."""
+    return _carry_out(connection, submission, _parse(submission, clock), clock, preview)
+
+
+def _carry_out(
+    connection: Connection,
+    submission: Submission,
+    parsed: Commit | None,
+    clock: Clock,
+    preview: Preview | None,
+) -> Outcome:
+    earlier = _earlier_answer(connection, submission)
+    if earlier is not None:
+        return earlier
+    decided = _decide(connection, submission, parsed)
+    warnings = (
+        *decided.warnings,
+        *evidence.warnings(connection, decided.steps, decided.present),
+    )
+    prepared = _prepare(submission, decided, _changeset_id(clock()))
+    appended = append(connection, prepared, clock)
+    refs = {} if parsed is None else parsed.refs
+    if submission.dry_run:
+        read = None if preview is None else preview(connection, appended.position)
+        return Outcome(None, None, None, None, warnings, refs, read)
+    _remember(connection, submission, appended, warnings)
+    return Outcome(
+        appended.position, prepared.id, appended.recorded_at, appended.leaf_hash, warnings, refs
+    )
+
+
+# --- parsing ------------------------------------------------------------------
+
+
+def _parse(submission: Submission, clock: Clock) -> Commit | None:
+    """Return what is asked for, or None of a revert; needs no database."""
+    if submission.editing.role not in _MAY_COMMIT:
+        raise Forbidden(f"the role {submission.editing.role} may not commit; EDITOR and ADMIN may")
+    if submission.reverts is not None:
+        return None
+    allot = _Allotter(submission.ids, clock())
+    replaying = submission.kind is ChangesetKind.IMPORT
+    return parse_commit(submission.body, allot=allot, known=submission.known, replaying=replaying)
+
+
+class _Allotter:
+    """Gives out ids: those that a dossier fixed, else fresh ones in the order asked for."""
+
+    def __init__(self, fixed: Mapping[str, str], made_at: datetime) -> None:
+        self._fixed = fixed
+        self._at_ms = int(made_at.timestamp() * 1000)
+        self._given = 0
+
+    def __call__(self, kind: str, ref: str | None) -> str:
+        if ref is not None and ref in self._fixed:
+            if ids.kind_of(self._fixed[ref]) != kind:
+                raise InvalidValue(f"ids gives {ref} an id that is not of kind {kind}")
+            return self._fixed[ref]
+        self._given += 1
+        return fresh_id(kind, self._at_ms, self._given)
+
+
+def fresh_id(kind: str, at_ms: int, count: int = 0) -> str:
+    """Return a new id; those with a higher `count` of one millisecond sort later."""
+    # The first 12 random bits are a counter (RFC 9562, 6.2, method 1).
+    dice = (count % 4096) << 68 | secrets.randbits(68)
+    return ids.new_id(kind, at_ms=at_ms, entropy=dice.to_bytes(ids.ENTROPY_BYTES, "big"))
+
+
+def _changeset_id(made_at: datetime) -> str:
+    return fresh_id("changeset", int(made_at.timestamp() * 1000))
+
+
+# --- idempotency --------------------------------------------------------------
+
+
+def _earlier_answer(connection: Connection, submission: Submission) -> Outcome | None:
+    if submission.idempotency_key is None or submission.dry_run:
+        return None
+    found = idempotency.find(connection, _scoped_key(submission))
+    if found is None:
+        return None
+    if not hmac.compare_digest(found.payload, _payload_hmac(submission)):
+        raise Refused(
+            (
+                IdempotencyKeyReused(
+                    "this idempotency key was used for another edit; use a new key for a new edit",
+                    path=("idempotencyKey",),
+                ),
+            )
+        )
+    made = load_made(connection, found.position)
+    added = [one.record_id for one in made if one.action is Action.ADD]
+    return Outcome(
+        found.position,
+        found.changeset_id,
+        found.recorded_at,
+        found.leaf_hash,
+        found.warnings,
+        _refs_again(submission.body, added),
+    )
+
+
+def _refs_again(body: Mapping[str, Any], added: list[str]) -> dict[str, str]:
+    """Return ref → id as the first answer gave them: adds are written in their order."""
+    asked = [
+        inner
+        for operation in body.get("operations", ())
+        for tag, inner in operation.items()
+        if tag.startswith("add")
+    ]
+    return {
+        inner["ref"]: record_id
+        for inner, record_id in zip(asked, added, strict=True)
+        if inner.get("ref") is not None
+    }
+
+
+def _remember(
+    connection: Connection,
+    submission: Submission,
+    appended: Appended,
+    warnings: tuple[Caution, ...],
+) -> None:
+    if submission.idempotency_key is not None:
+        idempotency.remember(
+            connection, _scoped_key(submission), _payload_hmac(submission), appended, warnings
+        )
+
+
+def _scoped_key(submission: Submission) -> str:
+    text = f"{submission.editing.editor}\n{submission.idempotency_key}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _payload_hmac(submission: Submission) -> str:
+    payload = {
+        name: value
+        for name, value in submission.body.items()
+        if name not in ("idempotencyKey", "dryRun")
+    }
+    # Sorted, not canonical JSON: that refuses numbers which a body may well hold.
+    message = json.dumps([payload, submission.reverts], sort_keys=True).encode()
+    key = (submission.idempotency_key or "").encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
+
+
+# --- deciding -----------------------------------------------------------------
+
+
+def _decide(connection: Connection, submission: Submission, parsed: Commit | None) -> _Decided:
+    if parsed is not None:
+        return _decide_operations(connection, submission, parsed)
+    return _decide_revert(connection, submission, submission.reverts or 0)
+
+
+def _decide_operations(connection: Connection, submission: Submission, parsed: Commit) -> _Decided:
+    operations = parsed.operations
+    if any(_moves_hierarchy(operation) for operation in operations):
+        lock_hierarchies(connection)
+    stepped, named = concerned(operations)
+    lock_records(connection, stepped, named)
+    added = {operation.id for operation in operations if isinstance(operation, Add)}
+    present = load_present(connection, stepped | named | (added if submission.ids else set()))
+    _refuse_taken_ids(operations, present)
+    world = _world(connection, operations, present)
+    steps = decide(operations, world, submission.editing)
+    evidence.refuse_taken_external_refs(connection, steps)
+    return _Decided(steps, world.records, parsed.reason)
+
+
+def _refuse_taken_ids(operations: tuple[Operation, ...], present: Mapping[str, Record]) -> None:
+    taken = tuple(
+        InvalidInput(f"{operation.id} exists already in this ledger", path=operation.path)
+        for operation in operations
+        if isinstance(operation, Add) and operation.id in present
+    )
+    if taken:
+        raise Refused(taken)
+
+
+def _moves_hierarchy(operation: Operation) -> bool:
+    if isinstance(operation, Merge):
+        return True
+    return isinstance(operation, Revise) and any(
+        value is not None and is_hierarchy(KINDS[kind_name(operation.id)].fields[name].type)
+        for name, value in operation.given.items()
+    )
+
+
+def _world(
+    connection: Connection, operations: tuple[Operation, ...], present: dict[str, Record]
+) -> World:
+    referrers: dict[str, list[Record]] = {}
+    for operation in operations:
+        if isinstance(operation, Merge):
+            found = load_referrers(connection, operation.id)
+            # Locked after they were found, so they are read once more.
+            lock_records(connection, [record.id for record in found], [])
+            referrers[operation.id] = load_referrers(connection, operation.id)
+            present.update({record.id: record for record in referrers[operation.id]})
+    moved = any(_moves_hierarchy(operation) for operation in operations)
+    return World(present, referrers, hierarchies(connection, present) if moved else {})
+
+
+def hierarchies(
+    connection: Connection, present: Mapping[str, Record]
+) -> dict[str, dict[str, list[str]]]:
+    """Return for each hierarchical field child → parents above the records given."""
+    return {
+        f"{kind.name}.{declared.name}": load_parents(connection, kind.name, declared.name, present)
+        for kind in KINDS.values()
+        for declared in kind.fields.values()
+        if is_hierarchy(declared.type) and any(kind_name(key) == kind.name for key in present)
+    }
+
+
+def _decide_revert(connection: Connection, submission: Submission, position: int) -> _Decided:
+    faults: list[Any] = []
+    reason = parse_reason(submission.body.get("reason"), faults)
+    if faults:
+        raise Refused(tuple(faults))
+    made = load_made(connection, position)
+    if not made:
+        raise Refused((_no_revisions(position),))
+    touched, named = {one.record_id for one in made}, _named_before(made)
+    lock_hierarchies(connection)
+    lock_records(connection, touched, named)
+    present = load_present(connection, touched | named)
+    steps = revert(made, present)
+    # Locked as they are, nothing new can come to name them.
+    merged = [step.record_id for step in steps if step.action is Action.MERGE]
+    referrers = {key: load_referrers(connection, key) for key in merged}
+    world = World(present, referrers, hierarchies(connection, present))
+    refusals = check(steps, world, submission.editing, pointed_on=pointed_on(made))
+    if refusals:
+        raise Refused(tuple(refusals))
+    evidence.refuse_taken_external_refs(connection, steps)
+    warnings = _stay_warnings(connection, steps, touched)
+    return _Decided(steps, present, reason, warnings)
+
+
+def _no_revisions(position: int) -> WrongState | UnknownRecord:
+    path: Path = ("changeset",)
+    return UnknownRecord(f"there is no changeset with revisions at position {position}", path=path)
+
+
+def _named_before(made: tuple[Made, ...]) -> set[str]:
+    """Return the records that are named again once `made` is put back."""
+    return {
+        found
+        for one in made
+        for change in one.changes
+        if change.before is not None
+        for found in references(kind_name(one.record_id), {change.field: change.before})
+    }
+
+
+def _stay_warnings(
+    connection: Connection, steps: tuple[Step, ...], touched: set[str]
+) -> tuple[Caution, ...]:
+    """Return the references added to a merge's survivor since, which stay there."""
+    return tuple(
+        Caution(REFERENCES_STAY, referrer)
+        for step in steps
+        if step.before is not None and "mergedInto" in step.before.fields
+        if "mergedInto" not in step.fields
+        for referrer in _pointed_since(
+            connection, step.before.fields["mergedInto"], step.before.entered
+        )
+        if referrer not in touched
+    )
+
+
+def _pointed_since(connection: Connection, target: str, position: int) -> list[str]:
+    """Return the records that name `target` now and did not as of `position`."""
+    now = [one.id for one in load_referrers(connection, target) if one.entered > position]
+    then = load_as_of(connection, now, position)
+    return [
+        key
+        for key in now
+        if key not in then or target not in references(kind_name(key), then[key].fields)
+    ]
+
+
+# --- sealing ------------------------------------------------------------------
+
+
+def _prepare(submission: Submission, decided: _Decided, changeset_id: str) -> Prepared:
+    steps = tuple(seal_step(step) for step in decided.steps)
+    headers = seal_headers(
+        {
+            "editorName": submission.editing.name,
+            "note": decided.reason.note,
+            "origin": submission.origin,
+        },
+        {"internalNote": decided.reason.internal_note},
+    )
+    return Prepared(
+        id=changeset_id,
+        kind=_kind(submission, decided),
+        editor=submission.editing.editor,
+        newsroom=submission.editing.newsroom,
+        role=submission.editing.role,
+        reason_code=decided.reason.code,
+        headers=headers,
+        steps=steps,
+        revisions=revisions_subtree(steps),
+        reverts=submission.reverts,
+    )
+
+
+def _kind(submission: Submission, decided: _Decided) -> ChangesetKind:
+    if submission.reverts is not None:
+        return ChangesetKind.REVERT
+    merges = any(step.action is Action.MERGE for step in decided.steps)
+    if merges and submission.kind is ChangesetKind.EDIT:
+        return ChangesetKind.MERGE
+    return submission.kind
+
+
+__all__ = ["Outcome", "Submission", "fresh_id", "instant_text", "submit", "submit_within"]

@@ -1,0 +1,234 @@
+"""Every way in which Corrigenda says no.
+
+    CorrigendaError
+    ├── InvalidValue              a value that no field can hold (becomes a refusal with its place)
+    │   ├── UnknownRef            … because it names a ref that nothing defines
+    │   └── OtherKind             … because it names a record of another kind
+    ├── Refusal                   an editor can act on it: `userErrors` of the payload
+    │   ├── InvalidInput          INVALID_INPUT
+    │   ├── UnknownRecord         UNKNOWN_RECORD
+    │   ├── WrongKind             WRONG_KIND
+    │   ├── WrongState            WRONG_STATE
+    │   ├── StaleVersion          STALE_VERSION
+    │   ├── CycleFound            CYCLE
+    │   ├── NotYours              NOT_YOUR_CLAIM
+    │   ├── ExternalRefTaken      EXTERNAL_REF_TAKEN
+    │   ├── RevertConflict        REVERT_CONFLICT
+    │   └── IdempotencyKeyReused  IDEMPOTENCY_KEY_REUSED
+    ├── Refused                   several refusals of one changeset, together
+    ├── LoadStopped               one line of a dossier cannot be loaded; what came before it is
+    ├── WrongRequest              the request cannot be served: GraphQL error with `extensions.code`
+    │   ├── BadArgument           BAD_ARGUMENT
+    │   ├── TooDeep               DOCUMENT_TOO_DEEP
+    │   ├── Unauthenticated       UNAUTHENTICATED
+    │   └── Forbidden             FORBIDDEN
+    └── Unready                   the operator has to act first
+        ├── NotMigrated           NOT_MIGRATED
+        └── Unwritable            UNWRITABLE
+
+Anything else that is raised is a defect of ours: it leaves as `INTERNAL` with a
+log id, and its detail goes to the logger alone.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+class CorrigendaError(Exception):
+    """The root of what this package raises on purpose."""
+
+    code: ClassVar[str]
+
+
+class InvalidValue(CorrigendaError):
+    """A value that the field cannot hold; `path` leads from the value to the fault."""
+
+    code = "INVALID_VALUE"
+
+    def __init__(self, message: str, path: Path = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+    def under(self, *steps: str | int) -> InvalidValue:
+        """Return the same fault, seen from a value that holds this one at `steps`."""
+        return type(self)(self.message, (*steps, *self.path))
+
+
+class UnknownRef(InvalidValue):
+    """A local ref that no operation defined."""
+
+
+class OtherKind(InvalidValue):
+    """A reference to a record of another kind than the field takes."""
+
+
+class Refusal(CorrigendaError):
+    """What an editor can act on; `path` leads from the input to the fault."""
+
+    def __init__(self, message: str, *, path: Path = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+
+class InvalidInput(Refusal):
+    """A field, reason or operation that is unknown, missing or ill-typed."""
+
+    code = "INVALID_INPUT"
+
+
+class UnknownRecord(Refusal):
+    """An id or local ref that names no record of this ledger."""
+
+    code = "UNKNOWN_RECORD"
+
+
+class WrongKind(Refusal):
+    """A reference to a record of another kind than the field takes."""
+
+    code = "WRONG_KIND"
+
+
+class WrongState(Refusal):
+    """An operation that the record's state does not allow."""
+
+    code = "WRONG_STATE"
+
+    def __init__(self, message: str, *, path: Path = (), record_id: str | None = None) -> None:
+        super().__init__(message, path=path)
+        self.record_id = record_id
+
+
+class StaleVersion(Refusal):
+    """The record moved on after the editor read it."""
+
+    code = "STALE_VERSION"
+
+    def __init__(self, *, record_id: str, based_on: int, current: int, path: Path = ()) -> None:
+        super().__init__(
+            f"{record_id} is at version {current}; this edit is based on version {based_on}. "
+            "Read the current version and what changed in between, then send the edit again.",
+            path=path,
+        )
+        self.record_id = record_id
+        self.based_on = based_on
+        self.current = current
+
+
+class CycleFound(Refusal):
+    """A link that would make a record its own ancestor."""
+
+    code = "CYCLE"
+
+
+class NotYours(Refusal):
+    """A claim that another newsroom entered."""
+
+    code = "NOT_YOUR_CLAIM"
+
+
+class ExternalRefTaken(Refusal):
+    """An external reference that this newsroom already gave to another record."""
+
+    code = "EXTERNAL_REF_TAKEN"
+
+
+class RevertConflict(Refusal):
+    """Later edits touched what the reverted changeset changed."""
+
+    code = "REVERT_CONFLICT"
+
+    def __init__(self, message: str, *, record_id: str, path: Path = ()) -> None:
+        super().__init__(message, path=path)
+        self.record_id = record_id
+
+
+class IdempotencyKeyReused(Refusal):
+    """The same idempotency key came with another payload."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class Refused(CorrigendaError):
+    """Everything that is wrong with one changeset; nothing of it was written."""
+
+    code = "REFUSED"
+
+    def __init__(self, refusals: tuple[Refusal, ...]) -> None:
+        super().__init__("; ".join(refusal.message for refusal in refusals))
+        self.refusals = refusals
+
+
+class LoadStopped(CorrigendaError):
+    """A line of a dossier that cannot be loaded; `loaded` says what came before it.
+
+    `line` counts from 1; `operations` are the tags of the line's operations, so
+    that a fault's path can be put into words.
+    """
+
+    code = "LOAD_STOPPED"
+
+    def __init__(
+        self, fault: CorrigendaError, *, line: int, operations: tuple[str, ...], loaded: object
+    ) -> None:
+        super().__init__(f"line {line}: {fault}")
+        self.fault = fault
+        self.line = line
+        self.operations = operations
+        self.loaded = loaded
+
+
+class WrongRequest(CorrigendaError):
+    """A request that cannot be served as it stands."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadArgument(WrongRequest):
+    """An argument out of its range, or a cursor of another list."""
+
+    code = "BAD_ARGUMENT"
+
+
+class TooDeep(WrongRequest):
+    """A document that nests deeper than the database's parser goes."""
+
+    code = "DOCUMENT_TOO_DEEP"
+
+
+class Unauthenticated(WrongRequest):
+    """A key that is malformed, unknown, expired or revoked."""
+
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(WrongRequest):
+    """A key whose role may not do this."""
+
+    code = "FORBIDDEN"
+
+
+class Unready(CorrigendaError):
+    """The operator has to act before the ledger can serve."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NotMigrated(Unready):
+    """The database has no schema, or another one than this release needs."""
+
+    code = "NOT_MIGRATED"
+
+
+class Unwritable(Unready):
+    """The database or its disk refuses writes."""
+
+    code = "UNWRITABLE"

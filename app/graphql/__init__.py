@@ -1,0 +1,1 @@
+"""Third floor: the GraphQL contract, and how a document becomes a plan."""

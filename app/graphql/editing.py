@@ -1,0 +1,290 @@
+"""Mutations: from an input to the one door, and from its outcome to the payload.
+
+The payload is read by one SELECT, as of the position that the edit took. Of a
+dry run it is read inside the transaction, before that is rolled back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias, cast
+
+import orjson
+from graphql import FieldNode, GraphQLObjectType, get_named_type
+
+from app.commands.submit import Outcome, Submission, submit
+from app.domain.errors import InvalidInput, Refusal, Refused, TooDeep
+from app.graphql.compile import Plan, Selections, make_plan, read_of
+from app.graphql.engine import Context, members_of
+from app.store.database import Connection
+from app.store.database import Engine as Database
+from app.store.payloads import REFUSED, WRITTEN
+from app.store.plan import MOMENT, moment_parameter
+from app.store.reading import Moment, Scope
+
+Finished: TypeAlias = dict[str, orjson.Fragment]
+
+_MAX_KEY = 200
+
+
+class Editing:
+    """Carries out mutations for the engine's resolvers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def commit(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Write an edit, or tell what stands against it."""
+        submission = Submission(
+            body=given,
+            editing=context.viewer.to_commit(),
+            idempotency_key=given.get("idempotencyKey"),
+            dry_run=bool(given.get("dryRun")),
+        )
+        return await self._submit(context, nodes, submission)
+
+    async def revert(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Put back what an earlier changeset changed."""
+        submission = Submission(
+            body=given,
+            editing=context.viewer.to_commit(),
+            idempotency_key=given.get("idempotencyKey"),
+            dry_run=bool(given.get("dryRun")),
+            reverts=given["changeset"],
+        )
+        return await self._submit(context, nodes, submission)
+
+    async def _submit(
+        self, context: Context, nodes: Sequence[FieldNode], submission: Submission
+    ) -> orjson.Fragment:
+        payload = _Payload(context, nodes)
+        payload.check()
+        try:
+            _check_key(submission.idempotency_key)
+            outcome = await asyncio.to_thread(
+                submit, self._database, submission, preview=payload.preview
+            )
+        except Refused as fault:
+            return await payload.refused(fault.refusals)
+        if outcome.position is not None:
+            context.position = outcome.position
+        return await payload.done(outcome)
+
+
+def _check_key(key: str | None) -> None:
+    if key is not None and not (key.strip() and len(key) <= _MAX_KEY and key.isprintable()):
+        raise Refused(
+            (
+                InvalidInput(
+                    f"idempotencyKey must be 1 to {_MAX_KEY} printable characters",
+                    path=("idempotencyKey",),
+                ),
+            )
+        )
+
+
+class _Payload:
+    """The payload of one mutation, as its selection asks for it."""
+
+    def __init__(self, context: Context, nodes: Sequence[FieldNode]) -> None:
+        self._context = context
+        self._operation = context.asked.operation
+        schema = context.engine.core
+        self._type = cast("GraphQLObjectType", schema.type_map["CommitPayload"])
+        self._selected = self._collect(nodes, self._type)
+
+    def _collect(self, nodes: Sequence[FieldNode], of: GraphQLObjectType) -> Selections:
+        sets = [node.selection_set for node in nodes]
+        return self._operation.collect(sets, of, self._context.variables)
+
+    def check(self) -> None:
+        """Raise what is wrong with the arguments of the selection before anything is written."""
+        if self._plan is not None:
+            self._plan.values(self._context.variables, {})
+        errors = self._table_part_of_errors()
+        if errors:
+            self._made(errors, Scope("head", "head", Moment())).values(self._context.variables, {})
+
+    # --- written, or tried -----------------------------------------------------
+
+    async def done(self, outcome: Outcome) -> orjson.Fragment:
+        """Return the payload of an edit that was written, or of a dry run."""
+        finished: Finished = {}
+        if outcome.position is None:
+            finished = outcome.preview or {}
+        elif self._plan is not None:
+            given = {MOMENT: outcome.position, WRITTEN: 1}
+            try:
+                members, _ = await self._context.engine.run(
+                    self._plan, self._context.variables, given
+                )
+            except TooDeep as fault:
+                raise TooDeep(
+                    f"the edit was written at position {outcome.position}; its answer cannot be "
+                    f"read: {fault.message}"
+                ) from fault
+            finished = _fragments(members)
+        return self._assembled(
+            {
+                "refs": [{"ref": ref, "id": found} for ref, found in outcome.refs.items()],
+                "warnings": [
+                    {
+                        "code": one.code,
+                        "message": one.message,
+                        "record": one.record_id,
+                        "field": one.field,
+                    }
+                    for one in outcome.warnings
+                ],
+                "userErrors": [],
+                "leafHash": None if outcome.leaf_hash is None else outcome.leaf_hash.hex(),
+            },
+            finished,
+        )
+
+    def preview(self, connection: Connection, position: int) -> Finished:
+        """Read the payload of a dry run inside its transaction."""
+        plan = self._plan
+        if plan is None:
+            return {}
+        values = plan.values(self._context.variables, {MOMENT: position, WRITTEN: 0})
+        row = connection.execute(plan.statement.select, values).one()
+        return _fragments(members_of(plan.statement.keys, row))
+
+    def _read_selections(self) -> Selections:
+        return {
+            key: nodes
+            for key, nodes in self._selected.items()
+            if nodes[0].name.value not in ("__typename", "userErrors")
+            and read_of(self._type.fields[nodes[0].name.value]) is not None
+        }
+
+    @cached_property
+    def _plan(self) -> Plan | None:
+        """How the payload is read, None where it asks for nothing from the tables."""
+        planned = self._read_selections()
+        scope = Scope("head", "head", Moment(moment_parameter()))
+        return self._made(planned, scope) if planned else None
+
+    def _made(self, planned: Selections, scope: Scope) -> Plan:
+        engine = self._context.engine
+        return make_plan(
+            self._operation,
+            self._context.variables,
+            planned,
+            self._type,
+            scope,
+            engine.reader.database,
+        )
+
+    # --- refused ---------------------------------------------------------------
+
+    async def refused(self, refusals: Sequence[Refusal]) -> orjson.Fragment:
+        """Return the payload of an edit that was refused whole."""
+        known = await self._known_of(refusals)
+        errors = []
+        for place, one in enumerate(refusals):
+            error = {
+                "code": one.code,
+                "message": one.message,
+                "path": [str(step) for step in one.path],
+            }
+            errors.append(error | known.get(place, {}))
+        plain: dict[str, Any] = {"refs": [], "warnings": [], "userErrors": errors, "leafHash": None}
+        empty = {
+            key: orjson.Fragment(b"null" if nodes[0].name.value == "changeset" else b"[]")
+            for key, nodes in self._read_selections().items()
+        }
+        return self._assembled(plain, empty)
+
+    async def _known_of(self, refusals: Sequence[Refusal]) -> dict[int, dict[str, Any]]:
+        """Return what the tables know about the records of the refusals, by place."""
+        selected = self._table_part_of_errors()
+        about = [
+            (place, {"id": record_id, "version": getattr(one, "based_on", 2**31 - 1)})
+            for place, one in enumerate(refusals)
+            if (record_id := getattr(one, "record_id", None)) is not None
+        ]
+        if not selected:
+            return {}
+        listed = orjson.dumps([found for _, found in about]).decode()
+        plan = self._made(selected, Scope("head", "head", Moment()))
+        members, _ = await self._context.engine.run(
+            plan, self._context.variables, {REFUSED: listed}
+        )
+        known: dict[int, dict[str, Any]] = {}
+        for key, value in members:
+            for (place, _), found in zip(about, orjson.loads(value), strict=True):
+                known.setdefault(place, {})[key] = found
+        return {place: {_KNOWN: found} for place, found in known.items()}
+
+    def _table_part_of_errors(self) -> Selections:
+        """Return the selections of userErrors if any of them reads from the tables."""
+        found: Selections = {}
+        for key, nodes in self._selected.items():
+            if nodes[0].name.value == "userErrors":
+                of = cast("GraphQLObjectType", get_named_type(self._type.fields["userErrors"].type))
+                inner = self._collect(nodes, of)
+                if any(_is_read(of, one) for one in inner.values()):
+                    found[key] = nodes
+        return found
+
+    # --- putting together ------------------------------------------------------
+
+    def _assembled(self, plain: Mapping[str, Any], finished: Finished) -> orjson.Fragment:
+        answer = {
+            key: finished[key] if key in finished else self._shown(key, nodes, self._type, plain)
+            for key, nodes in self._selected.items()
+        }
+        return orjson.Fragment(orjson.dumps(answer))
+
+    def _shown(
+        self, key: str, nodes: Sequence[FieldNode], of: GraphQLObjectType, value: Mapping[str, Any]
+    ) -> Any:
+        """Return one field of a plain value as its selection asks for it."""
+        name = nodes[0].name.value
+        if name == "__typename":
+            return of.name
+        inner = get_named_type(of.fields[name].type)
+        if not isinstance(inner, GraphQLObjectType):
+            return value[name]
+        return [self._object(key, nodes, inner, one) for one in value[name]]
+
+    def _object(
+        self,
+        under: str,
+        nodes: Sequence[FieldNode],
+        of: GraphQLObjectType,
+        value: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        # The same list may be asked for under several aliases, each with its own fields.
+        known = value.get(_KNOWN, {}).get(under, {})
+        return {
+            key: known.get(key, _nothing(one))
+            if _is_read(of, one)
+            else self._shown(key, one, of, value)
+            for key, one in self._collect(nodes, of).items()
+        }
+
+
+_KNOWN = "known to the tables"
+
+
+def _is_read(of: GraphQLObjectType, nodes: Sequence[FieldNode]) -> bool:
+    name = nodes[0].name.value
+    return name in of.fields and read_of(of.fields[name]) is not None
+
+
+def _nothing(nodes: Sequence[FieldNode]) -> Any:
+    """Return what a field shows of a refusal that is about no record: null, or no rows."""
+    return [] if nodes[0].name.value == "changesetsBetween" else None
+
+
+def _fragments(members: Sequence[tuple[str, bytes]]) -> Finished:
+    return {key: orjson.Fragment(value) for key, value in members}

@@ -1,0 +1,146 @@
+"""Declaring fields that the tables answer: their type, how they are read, what they mean."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+import strawberry
+
+from app.store import connections
+from app.store.connections import DEFAULT_PAGE, PAGE_LIMIT
+from app.store.reading import Read
+
+T = TypeVar("T")
+
+AFTER: Final = "Only what follows this cursor."
+BEFORE: Final = "Only what precedes this cursor; goes with `last`."
+FIRST: Final = f"At most so many from the start: 0 to {PAGE_LIMIT}, {DEFAULT_PAGE} by default."
+LAST: Final = f"At most so many from the end: 0 to {PAGE_LIMIT}."
+
+
+def table_field(read: Read, description: str, *, deprecation_reason: str | None = None) -> Any:
+    """Declare a field that is read from the tables."""
+    return strawberry.field(
+        description=description, metadata={"read": read}, deprecation_reason=deprecation_reason
+    )
+
+
+def argument_field(
+    returns: Any,
+    read: Read,
+    description: str,
+    module: str,
+    arguments: Mapping[str, tuple[Any, str]],
+) -> Any:
+    """Declare a field with arguments, each its type and description, read from the tables.
+
+    An optional argument has a type that admits None.
+    """
+    parameters = [
+        inspect.Parameter(
+            "root", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Parent[object]
+        ),
+        inspect.Parameter(
+            "info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info
+        ),
+        *(
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=_described(name, kind, meaning),
+                default=strawberry.UNSET if _is_optional(kind) else inspect.Parameter.empty,
+            )
+            for name, (kind, meaning) in arguments.items()
+        ),
+    ]
+
+    def resolver(root: Any, info: strawberry.Info, **_arguments: Any) -> Any:
+        return finished(root, info)
+
+    signature = inspect.Signature(parameters, return_annotation=returns)
+    resolver.__signature__ = signature  # type: ignore[attr-defined]
+    resolver.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": returns}
+    resolver.__module__ = module
+    return strawberry.field(resolver=resolver, description=description, metadata={"read": read})
+
+
+def _described(name: str, kind: Any, meaning: str) -> Any:
+    # An argument named like a word of Python, such as `from_`, loses its underscore.
+    shown = name.removesuffix("_") if name.endswith("_") else None
+    return Annotated[kind, strawberry.argument(name=shown, description=meaning)]
+
+
+def _is_optional(kind: Any) -> bool:
+    return type(None) in getattr(kind, "__args__", ())
+
+
+def finished(root: Any, info: strawberry.Info) -> Any:
+    """Return the JSON that the operation's plan made for this field."""
+    del root
+    return info.context.finished[info.path.key]
+
+
+def page_field(  # noqa: PLR0913 - what a list is made of
+    returns: Any,
+    read: Read,
+    description: str,
+    module: str,
+    *,
+    filter_type: Any = None,
+    order_type: Any = None,
+    more: Mapping[str, tuple[Any, str]] | None = None,
+) -> Any:
+    """Declare a connection: its filter and order where it has them, and the page."""
+    arguments: dict[str, tuple[Any, str]] = dict(more or {})
+    if filter_type is not None:
+        arguments["filter"] = (filter_type | None, "Narrow the list to what fits all of these.")
+    if order_type is not None:
+        arguments["order_by"] = (order_type | None, "The order of the list.")
+    arguments |= {
+        "first": (int | None, FIRST),
+        "after": (str | None, AFTER),
+        "last": (int | None, LAST),
+        "before": (str | None, BEFORE),
+    }
+    return argument_field(returns, read, description, module, arguments)
+
+
+@strawberry.type(description="Where a page stands in its list (Relay connections).")
+class PageInfo:
+    """Where a page stands in its list."""
+
+    has_next_page: bool = table_field(
+        connections.has_next_page, "Whether there is more behind this page."
+    )
+    has_previous_page: bool = table_field(
+        connections.has_previous_page, "Whether there is more before this page."
+    )
+    start_cursor: str | None = table_field(
+        connections.start_cursor, "The cursor of the first edge; null on an empty page."
+    )
+    end_cursor: str | None = table_field(
+        connections.end_cursor, "The cursor of the last edge; null on an empty page."
+    )
+
+
+@strawberry.type(description="One place in a list.")
+class Edge(Generic[T]):
+    """One place in a list."""
+
+    node: T = table_field(connections.edge_node, "What stands at this place.")
+    cursor: str = table_field(connections.edge_cursor, "Where this place is; opaque.")
+
+
+@strawberry.type(description="A page of a list (Relay connections).")
+class Connection(Generic[T]):
+    """A page of a list."""
+
+    edges: list[Edge[T]] = table_field(connections.nodes, "The places of this page.")
+    nodes: list[T] = table_field(connections.nodes, "What stands at the places of this page.")
+    page_info: PageInfo = table_field(connections.page_info, "Where this page stands in the list.")
+    total_count: int = table_field(
+        connections.total_count,
+        "How many there are in the whole list; counted only where it is asked for.",
+    )

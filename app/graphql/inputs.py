@@ -1,0 +1,270 @@
+"""What editors send: inputs made from the fields that `app.domain.kinds` declares.
+
+The values arrive in the domain as they were sent, absent apart from null; the
+classes here only publish the contract.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import strawberry
+
+from app.domain import codes
+from app.domain import field_types as t
+from app.domain.kinds import KINDS, Field, Kind
+from app.domain.operations import NOTE_LIMIT, OPERATIONS_LIMIT
+from app.graphql.scalars import EDTF, Decimal, Position
+
+
+def _given(description: str, *, required: bool = False) -> Any:
+    if required:
+        return strawberry.field(description=description)
+    return strawberry.field(default=strawberry.UNSET, description=description)
+
+
+@strawberry.input(description="How much or how many; at least one of amount, lower, upper.")
+class MeasureInput:
+    """How much or how many."""
+
+    unit: str = _given("What is counted: head, tonne.", required=True)
+    amount: Decimal | None = _given("The figure itself.")
+    lower: Decimal | None = _given("The least it can be.")
+    upper: Decimal | None = _given("The most it can be.")
+    approximate: bool | None = _given("Whether the amount is approximate.")
+    verbatim: str | None = _given('The words of the source: "a pair".')
+
+
+@strawberry.input(description="A sum of money; at least one of amount, lower, upper.")
+class MoneyInput:
+    """A sum of money."""
+
+    unit: str = _given("The currency, ISO 4217.", required=True)
+    amount: Decimal | None = _given("The sum itself.")
+    lower: Decimal | None = _given("The least it can be.")
+    upper: Decimal | None = _given("The most it can be.")
+    approximate: bool | None = _given("Whether the amount is approximate.")
+    verbatim: str | None = _given("The words of the source.")
+    basis: codes.MoneyBasis | None = _given("What the sum includes.")
+
+
+@strawberry.input(description="Another name or spelling.")
+class AliasInput:
+    """Another name."""
+
+    text: str = _given("The name.", required=True)
+    language: str | None = _given("Its language, BCP 47.")
+
+
+@strawberry.input(description="An identifier in another catalogue.")
+class IdentifierInput:
+    """An identifier elsewhere."""
+
+    scheme: str = _given("The catalogue: wikidata, lei, isni …", required=True)
+    value: str = _given("The identifier in it.", required=True)
+
+
+@strawberry.input(description="Words of a document (W3C TextQuoteSelector).")
+class QuoteInput:
+    """Words of a document."""
+
+    exact: str = _given("The words themselves.", required=True)
+    prefix: str | None = _given("What stands before them.")
+    suffix: str | None = _given("What stands after them.")
+
+
+@strawberry.input(description="A claim that another one repeats, and in which way.")
+class DerivationInput:
+    """A link to the claim that is repeated."""
+
+    claim: strawberry.ID = _given("The claim that is repeated.", required=True)
+    derivation: codes.Derivation = _given("In which way.", required=True)
+
+
+@strawberry.input(
+    one_of=True,
+    description="The value of a claim: the member that fits the claimed field.",
+)
+class ClaimValueInput:
+    """The value of a claim."""
+
+    quantity: MeasureInput | None = _given("For QUANTITY.")
+    money: MoneyInput | None = _given("For VALUE.")
+    date: EDTF | None = _given("For OCCURRED.")
+    record: strawberry.ID | None = _given("For GIVER, RECEIVER, ITEM and other links.")
+    code: str | None = _given("For NATURE, STAGE, KIND, COUNTRY and HS_CODE.")
+    text: str | None = _given("For NAME, ORIGIN, DESTINATION, ROUTE, TRANSPORT and PURPOSE.")
+
+
+_INPUT_TYPES: Final[dict[type[t.FieldType], Any]] = {
+    t.Text: str,
+    t.Reference: strawberry.ID,
+    t.Measure: MeasureInput,
+    t.Money: MoneyInput,
+    t.Edtf: EDTF,
+    t.Country: str,
+    t.HsCode: str,
+    t.Language: str,
+    t.Url: str,
+    t.Sha256: str,
+    t.Instant: str,
+    t.Aliases: list[AliasInput],
+    t.Identifiers: list[IdentifierInput],
+    t.Authors: list[str],
+    t.Quote: QuoteInput,
+    t.Derivations: list[DerivationInput],
+    t.ClaimValue: ClaimValueInput,
+}
+
+
+def _input_type(field: Field) -> Any:
+    if isinstance(field.type, t.Code):
+        return field.type.codes
+    return _INPUT_TYPES[type(field.type)]
+
+
+def _make(name: str, description: str, members: dict[str, tuple[Any, Any]]) -> type:
+    body = {key: given for key, (_, given) in members.items()}
+    body["__annotations__"] = {key: kind for key, (kind, _) in members.items()}
+    body["__module__"] = __name__
+    return strawberry.input(type(name, (), body), name=name, description=description)
+
+
+def _members(kind: Kind, *, adding: bool) -> dict[str, tuple[Any, Any]]:
+    members = {}
+    for field in kind.fields.values():
+        if field.type.settable:
+            required = adding and field.required
+            declared = _input_type(field)
+            shown = declared if required else declared | None
+            members[field.name] = (shown, _given(field.description, required=required))
+    return members
+
+
+_ID: Final = (
+    strawberry.ID,
+    _given("The record, or the local ref of one added here.", required=True),
+)
+_VERSION: Final = (int, _given("The version that the edit is based on.", required=True))
+_REF: Final = (
+    str | None,
+    _given('A local name, such as "#horses", by which this changeset can refer to the record.'),
+)
+
+_SETS: Final = {
+    kind.name: _make(
+        f"{kind.title}Set",
+        f"New values for fields of {kind.name}s; null takes a value away, absent leaves it.",
+        _members(kind, adding=False),
+    )
+    for kind in KINDS.values()
+}
+_ADDS: Final = {
+    kind.name: _make(
+        f"Add{kind.title}Input",
+        f"A new {kind.name}. {kind.description}",
+        {"ref": _REF, **_members(kind, adding=True)},
+    )
+    for kind in KINDS.values()
+}
+_REVISES: Final = {
+    kind.name: _make(
+        f"Revise{kind.title}Input",
+        f"New values for some fields of one {kind.name}.",
+        {
+            "id": _ID,
+            "version": _VERSION,
+            "set": (_SETS[kind.name], _given("The fields that change.", required=True)),
+        },
+    )
+    for kind in KINDS.values()
+}
+
+
+@strawberry.input(description="Mark a record withdrawn; its past remains.")
+class RetractInput:
+    """Mark a record withdrawn."""
+
+    id: strawberry.ID = _given("The record.", required=True)
+    version: int = _given("The version that the edit is based on.", required=True)
+
+
+@strawberry.input(description="Bring a retracted or merged record back.")
+class RestoreInput:
+    """Bring a record back."""
+
+    id: strawberry.ID = _given("The record.", required=True)
+    version: int = _given("The version that the edit is based on.", required=True)
+
+
+@strawberry.input(
+    description="Mark a duplicate actor or item, and point all that names it at the survivor."
+)
+class MergeInput:
+    """Mark a duplicate."""
+
+    id: strawberry.ID = _given("The duplicate.", required=True)
+    version: int = _given("The duplicate's version that the edit is based on.", required=True)
+    into: strawberry.ID = _given("The survivor.", required=True)
+
+
+_OPERATION: Final = strawberry.input(
+    type(
+        "OperationInput",
+        (),
+        {
+            "__module__": __name__,
+            "__annotations__": {
+                **{f"add{k.title}": _ADDS[k.name] | None for k in KINDS.values()},
+                **{f"revise{k.title}": _REVISES[k.name] | None for k in KINDS.values()},
+                "retract": RetractInput | None,
+                "restore": RestoreInput | None,
+                "merge": MergeInput | None,
+            },
+            **{f"add{k.title}": _given(f"Add a new {k.name}.") for k in KINDS.values()},
+            **{f"revise{k.title}": _given(f"Revise one {k.name}.") for k in KINDS.values()},
+            "retract": _given("Retract a record."),
+            "restore": _given("Restore a record."),
+            "merge": _given("Merge a duplicate into the record that survives."),
+        },
+    ),
+    one_of=True,
+    description="One step of a changeset: exactly one of its members.",
+)
+
+
+@strawberry.input(description="Why an edit is made.")
+class ReasonInput:
+    """Why an edit is made."""
+
+    code: codes.ReasonCode = _given("The sort of reason.", required=True)
+    note: str = _given(
+        f"The reason in a sentence, public for ever; at most {NOTE_LIMIT} characters.",
+        required=True,
+    )
+    internal_note: str | None = _given("A note for the newsroom's own eyes and for auditors.")
+
+
+@strawberry.input(description="One edit: all of its operations are written, or none.")
+class CommitInput:
+    """One edit."""
+
+    reason: ReasonInput = _given("Why it is made.", required=True)
+    operations: list[_OPERATION] = _given(  # type: ignore[valid-type]
+        f"What it does, at most {OPERATIONS_LIMIT}; each record takes one step.", required=True
+    )
+    idempotency_key: str | None = _given(
+        "Any text of your own: sending the same edit with the same key again gives the first "
+        "answer and writes nothing."
+    )
+    dry_run: bool | None = _given("Return what would change, and write nothing.")
+
+
+@strawberry.input(description="Put back what an earlier changeset changed.")
+class RevertInput:
+    """Put back what an earlier changeset changed."""
+
+    changeset: Position = _given("The position of the changeset.", required=True)
+    reason: ReasonInput = _given("Why it is put back.", required=True)
+    idempotency_key: str | None = _given("As in CommitInput.")
+    dry_run: bool | None = _given("Return what would change, and write nothing.")

@@ -1,0 +1,111 @@
+"""The root of every question."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import strawberry
+
+from app.domain import codes
+from app.graphql.fields import Connection, argument_field, page_field
+from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
+from app.graphql.records import (
+    Actor,
+    Changeset,
+    Citation,
+    Claim,
+    Item,
+    Node,
+    Transfer,
+)
+from app.graphql.scalars import Position
+from app.store import roots
+from app.store.connections import PAGE_LIMIT, connection
+from app.store.filters import FILTERS
+
+_MODULE: Final = __name__
+
+
+def _one(kind: str, type_: Any) -> Any:
+    return argument_field(
+        type_ | None,
+        roots.by_id(kind),
+        f"The {kind} of an id; null where there is none.",
+        _MODULE,
+        {"id": (strawberry.ID, f"The {kind}'s id.")},
+    )
+
+
+def _list(kind: str, type_: Any, description: str) -> Any:
+    return page_field(
+        Connection[type_],
+        connection(kind, ORDERS[kind], filters=FILTERS[kind]),
+        description,
+        _MODULE,
+        filter_type=FILTER_TYPES[kind],
+        order_type=ORDER_TYPES[kind],
+    )
+
+
+@strawberry.type(description="Who is asking.")
+class Viewer:
+    """Who is asking."""
+
+    authenticated: bool = strawberry.field(description="Whether a key was given.")
+    name: str | None = strawberry.field(description="The editor's name; null without a key.")
+    editor_id: strawberry.ID | None = strawberry.field(
+        description="The editor's id; null without a key."
+    )
+    newsroom_id: strawberry.ID | None = strawberry.field(
+        description="The newsroom's id; null without a key."
+    )
+    role: codes.Role = strawberry.field(description="What the viewer may do; READER without a key.")
+    may_commit: bool = strawberry.field(description="Whether the viewer may commit.")
+
+
+@strawberry.type(description="Every question that can be asked.")
+class Query:
+    """Every question that can be asked."""
+
+    node: Node | None = argument_field(
+        Node | None,
+        roots.node,
+        "Whatever has this id; null where nothing has.",
+        _MODULE,
+        {"id": (strawberry.ID, "The id.")},
+    )
+    nodes: list[Node | None] = argument_field(
+        list[Node | None],
+        roots.nodes,
+        "Whatever has these ids, in their order; null in the place of what is not there.",
+        _MODULE,
+        {"ids": (list[strawberry.ID], f"The ids, at most {PAGE_LIMIT}.")},
+    )
+    actor: Actor | None = _one("actor", Actor)
+    item: Item | None = _one("item", Item)
+    transfer: Transfer | None = _one("transfer", Transfer)
+    citation: Citation | None = _one("citation", Citation)
+    claim: Claim | None = _one("claim", Claim)
+    actors: Connection[Actor] = _list("actor", Actor, "The actors.")
+    items: Connection[Item] = _list("item", Item, "The items.")
+    transfers: Connection[Transfer] = _list("transfer", Transfer, "The transfers.")
+    citations: Connection[Citation] = _list("citation", Citation, "The source documents.")
+    claims: Connection[Claim] = _list("claim", Claim, "The claims.")
+    changeset: Changeset | None = argument_field(
+        Changeset | None,
+        roots.one_changeset,
+        "The changeset at a position, or of an id; null where there is none.",
+        _MODULE,
+        {
+            "position": (Position | None, "Its place in the log."),
+            "id": (strawberry.ID | None, "Its id."),
+        },
+    )
+    changesets: Connection[Changeset] = _list(
+        "changeset", Changeset, "The edit history of the whole ledger."
+    )
+
+    @strawberry.field(description="Who is asking.")  # type: ignore[untyped-decorator]
+    def viewer(self, info: strawberry.Info) -> Viewer:
+        """Return who is asking."""
+        return Viewer(**info.context.viewer.shown())

@@ -1,0 +1,48 @@
+"""The schema, put together once, and printed as the published contract."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import orjson
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from app.graphql.mutation import Mutation
+from app.graphql.query import Query
+from app.graphql.records import EVERY_TYPE
+from app.graphql.scalars import SCALARS, describe_enum_values
+
+
+class Executor(StrawberryGraphQLCoreExecutionContext):
+    """The ordinary executor, which lets finished JSON through untouched."""
+
+    def complete_value(self, *arguments: Any, **named: Any) -> Any:
+        """Return finished JSON as it is; complete everything else."""
+        result = named["result"] if "result" in named else arguments[4]
+        if isinstance(result, orjson.Fragment):
+            return result
+        return super().complete_value(*arguments, **named)
+
+
+@cache
+def build_schema() -> strawberry.Schema:
+    """Return the schema; it is made once in a process."""
+    schema = strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        types=EVERY_TYPE,
+        execution_context_class=Executor,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+    describe_enum_values(core_schema(schema))
+    return schema
+
+
+def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
+    """Return graphql-core's form of the schema."""
+    core: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
+    return core

@@ -1,0 +1,75 @@
+"""Every way in which bytes are refused by the log.
+
+    LogError                a ValueError: what was given cannot be logged or verified
+    ├── NotCanonical        NOT_CANONICAL     a value that canonical JSON cannot write
+    ├── NotBase64url        NOT_BASE64URL     text that is not the one encoding of any bytes
+    ├── NotADisclosure      NOT_A_DISCLOSURE  text or parts that make no disclosure of this ledger
+    ├── NotAHash            NOT_A_HASH        bytes of another length than a SHA-256
+    ├── PeaksRefused        PEAKS_REFUSED     a head whose hashes do not fit its size
+    ├── ProofRefused        PROOF_REFUSED     a proof that does not prove what it should
+    └── EntryRefused        ENTRY_REFUSED     a member that the log's documents cannot hold
+
+Towards writers they are defects of the caller (it validated nothing, or reused
+a salt); towards a verifier they are findings about the bytes it was handed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LogError(ValueError):
+    """The root of what this folder raises on purpose."""
+
+    code: ClassVar[str]
+
+
+class NotCanonical(LogError):
+    """A value that RFC 8785 cannot write, or cannot write without loss."""
+
+    code = "NOT_CANONICAL"
+
+
+class NotBase64url(LogError):
+    """Text with padding, foreign characters, or stray bits after the last byte."""
+
+    code = "NOT_BASE64URL"
+
+
+class NotADisclosure(LogError):
+    """A disclosure that could not be derived again from its salt, name and value."""
+
+    code = "NOT_A_DISCLOSURE"
+
+
+class NotAHash(LogError):
+    """A hash that is not exactly 32 bytes; `length` says how many it has."""
+
+    code = "NOT_A_HASH"
+
+    def __init__(self, length: int) -> None:
+        super().__init__(f"a SHA-256 hash has 32 bytes, not {length}")
+        self.length = length
+
+
+class PeaksRefused(LogError):
+    """A head whose number of hashes does not follow from its size."""
+
+    code = "PEAKS_REFUSED"
+
+
+class ProofRefused(LogError):
+    """A proof of the wrong length, or one that leads to another root."""
+
+    code = "PROOF_REFUSED"
+
+
+class EntryRefused(LogError):
+    """A member that may not stand in the log; `member` names it, in the entry's own words."""
+
+    code = "ENTRY_REFUSED"
+
+    def __init__(self, *, member: str, message: str) -> None:
+        super().__init__(f"{member}: {message}")
+        self.member = member
+        self.message = message

@@ -1,0 +1,112 @@
+"""The application: where the parts are chosen and put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.staticfiles import StaticFiles
+
+from app.domain.errors import Unauthenticated, Unready
+from app.graphql.editing import Editing
+from app.graphql.engine import Answer, Engine, internal, refusal
+from app.graphql.viewer import ANYBODY, Viewer
+from app.reads.holders import holder_of
+from app.settings import Settings
+from app.store.database import open_engine, parse_url
+from app.store.migrations import require_migrated
+from app.store.reader import log_size, open_reader
+from app.web.graphql_http import GraphQLOverHTTP
+
+_STATIC = Path(__file__).parent / "web" / "static"
+
+
+class Application(FastAPI):
+    """FastAPI, with GraphQL outermost: before routing and middleware."""
+
+    graphql: GraphQLOverHTTP
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer `/graphql` at once; route everything else."""
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            await self.graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Application:
+    """Return the application over the ledger that the settings name.
+
+    It connects when it starts: a database that is not migrated, or cannot be
+    reached, raises `Unready` there.
+    """
+    url = parse_url(settings.database_url)
+    database = open_engine(url, pool_size=settings.write_pool_size)
+    reader = open_reader(url, pool_size=settings.read_pool_size)
+    engine = Engine(reader, Editing(database))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        require_migrated(database)
+        await reader.start()
+        try:
+            yield
+        finally:
+            await reader.stop()
+            database.dispose()
+
+    async def answers(
+        source: str,
+        variables: Mapping[str, Any] | None,
+        operation_name: str | None,
+        authorization: str | None,
+        *,
+        queries_only: bool,
+    ) -> Answer:
+        try:
+            viewer = await _viewer(authorization)
+        except Unauthenticated as fault:
+            return refusal(fault.message, fault.code)
+        except Exception:  # noqa: BLE001 - the last line, as in the engine's own answers
+            return refusal(*internal())
+        return await engine.answer(
+            source, variables, operation_name, viewer, queries_only=queries_only
+        )
+
+    async def _viewer(authorization: str | None) -> Viewer:
+        if authorization is None:
+            return ANYBODY
+        scheme, _, key = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise Unauthenticated("send the key as 'Authorization: Bearer ck_…'")
+        return Viewer(await holder_of(reader, key.strip()))
+
+    app = Application(
+        title="Corrigenda", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    app.graphql = GraphQLOverHTTP(answers)
+    app.mount("/static", StaticFiles(directory=_STATIC))
+    _add_health(app, database, reader)
+    return app
+
+
+def _add_health(app: FastAPI, database: Any, reader: Any) -> None:
+    @app.get("/livez")
+    async def livez() -> dict[str, str]:
+        """Tell that the process runs."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        """Tell whether the ledger can be read, and how far it goes."""
+        try:
+            await asyncio.to_thread(require_migrated, database)
+            position = await log_size(reader)
+        except Unready as fault:
+            return JSONResponse({"status": "unready", "reason": fault.message}, status_code=503)
+        return JSONResponse({"status": "ok", "position": position})

@@ -1,0 +1,1 @@
+"""Second floor: every question one can ask, answered by one statement each."""

@@ -1,0 +1,320 @@
+"""Connections: pages of rows by keyset, never by offset, forwards and backwards.
+
+A cursor is the hexadecimal form of the order's name and the key of its row, so
+that one of another list, another order or another kind is told apart and
+refused with a plain message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+import sqlalchemy as sa
+
+from app.domain.errors import BadArgument, InvalidValue
+from app.domain.ids import parse_id
+from app.store import tables
+from app.store.filters import Filter
+from app.store.reading import At, Page, Read, Scope, in_range, subquery
+from app.store.sql import (
+    JSON_TEXT,
+    SAFE_TEXT,
+    Expression,
+    Hex,
+    Joined,
+    JoinedRows,
+    as_json,
+)
+
+DEFAULT_PAGE: Final = 20
+PAGE_LIMIT: Final = 100
+
+_SEPARATOR: Final = "\x1f"
+_LARGEST_INTEGER: Final = 2**63 - 1
+_INTEGER: Final = re.compile(r"[0-9]{1,19}")
+
+Joins: TypeAlias = Callable[[At, Scope], Sequence[Expression]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of a list: by `columns`, the last of which is unique, all one way."""
+
+    name: str
+    columns: tuple[str, ...]
+    descending: bool = False
+
+    def keys(self, scope: Scope) -> list[Expression]:
+        """Return the columns of the key."""
+        return [scope[name] for name in self.columns]
+
+    def directions(self, scope: Scope, *, backward: bool) -> list[Any]:
+        """Return ORDER BY; backwards it is turned round."""
+        return [
+            key.desc() if self.descending is not backward else key.asc() for key in self.keys(scope)
+        ]
+
+
+def cursor_of(table: str, order: Order, scope: Scope) -> Expression:
+    """Return the cursor of a row: `decode_cursor` reads it."""
+    parts: list[str | Expression] = [f"{table}.{order.name}"]
+    for name in order.columns:
+        value = scope[name]
+        shown = sa.cast(value, sa.Text) if isinstance(value.type, sa.Integer) else value
+        parts += [_SEPARATOR, shown]
+    return Hex(Joined(*parts))
+
+
+def decode_cursor(text: str, table: str, order: Order) -> list[Any]:
+    """Return the key that a cursor carries; raise `BadArgument` for any other list's."""
+    try:
+        name, *values = bytes.fromhex(text).decode().split(_SEPARATOR)
+    except (ValueError, UnicodeDecodeError):
+        raise BadArgument(
+            "this is no cursor; use endCursor, startCursor or an edge's cursor as it came"
+        ) from None
+    if name != f"{table}.{order.name}" or len(values) != len(order.columns):
+        raise BadArgument(
+            f"this cursor is of another list ({name[:60]!r}); it goes with the same field and "
+            "orderBy that it came from"
+        )
+    return [_key(value, table, column) for value, column in zip(values, order.columns, strict=True)]
+
+
+def _key(value: str, table: str, column: str) -> Any:
+    declared = tables.metadata.tables[table].c[column]
+    if isinstance(declared.type, sa.Integer):
+        if not _INTEGER.fullmatch(value) or int(value) > _LARGEST_INTEGER:
+            raise BadArgument("this cursor is damaged; ask for the first page again")
+        return int(value)
+    if column == "id":
+        try:
+            parse_id(value)
+        except InvalidValue:
+            raise BadArgument("this cursor is damaged; ask for the first page again") from None
+    if "\x00" in value:
+        raise BadArgument("this cursor is damaged; ask for the first page again")
+    return value
+
+
+def connection(
+    table: str,
+    orders: Sequence[Order],
+    *,
+    joined: Joins = lambda _at, _scope: (),
+    filters: Mapping[str, Filter] | None = None,
+) -> Read:
+    """Read a page of the rows of `table` for which `joined` and the filter hold."""
+    return _Connection(table, {order.name: order for order in orders}, joined, filters or {}).read
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    table: str
+    orders: Mapping[str, Order]
+    joined: Joins
+    filters: Mapping[str, Filter]
+
+    def read(self, at: At) -> Expression:
+        # Each field of the connection reads its own rows: nodes those of the page,
+        # pageInfo keys alone, from an index. Numbering the rows for both at once
+        # by window functions was measured at a quarter more.
+        order = self.orders[at.argument("orderBy") or next(iter(self.orders))]
+        backward = _is_backward(at)
+        page = Page(
+            backward=backward,
+            has_bound=at.argument("before" if backward else "after") is not None,
+            cursor=lambda scope: cursor_of(self.table, order, scope),
+            rows=lambda rows: self._rows(at, order, rows, backward=backward),
+            more=lambda: self._more(at, order, backward=backward),
+            edge=lambda last: self._edge(at, order, backward=backward, last=last),
+            total=lambda: self._total(at),
+        )
+        return at.select(Scope(self.table, "", at.scope.moment, page=page))
+
+    def _rows(
+        self, at: At, order: Order, rows: Callable[[Scope], Expression], *, backward: bool
+    ) -> Expression:
+        """Return what `rows` makes of the page's rows, in the list's own order."""
+        alias, used = at.alias(), set[str]()
+        shown = Scope(self.table, f"{alias}p", at.scope.moment, used=used)
+        value = rows(shown)
+        used.update(order.columns)
+        picked = self._picked(at, order, alias, sorted(used), backward=backward)
+        if backward:
+            turned = Scope(self.table, f"{alias}q", at.scope.moment)
+            picked = (
+                sa.select(sa.literal_column(f"{alias}q.*"))
+                .select_from(picked.subquery(f"{alias}q"))
+                .order_by(*order.directions(turned, backward=False))
+                .correlate(None)
+            )
+        return subquery(picked.subquery(f"{alias}p"), value)
+
+    def _picked(
+        self, at: At, order: Order, alias: str, columns: Sequence[str], *, backward: bool
+    ) -> sa.Select[Any]:
+        """Return the SELECT of the page's rows, from the end at which the page starts."""
+        scope = Scope(self.table, alias, at.scope.moment)
+        source = sa.select(*(scope.typed(name, scope[name].type).label(name) for name in columns))
+        return (
+            source.select_from(scope.source())
+            .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
+            .order_by(*order.directions(scope, backward=backward))
+            .limit(at.bind(_page_size, sa.Integer()))
+            .correlate(None)
+        )
+
+    def _more(self, at: At, order: Order, *, backward: bool) -> Expression:
+        """Return whether there is a row beyond the page, on the side it is walked to."""
+        scope = Scope(self.table, at.alias(), at.scope.moment)
+        beyond: sa.Select[Any] = (
+            sa.select(sa.literal_column("1"))
+            .select_from(scope.source())
+            .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
+            .order_by(*order.directions(scope, backward=backward))
+            .limit(sa.literal_column("1"))
+            .offset(at.bind(_page_size, sa.Integer()))
+            .correlate(None)
+        )
+        return sa.exists(beyond)
+
+    def _edge(self, at: At, order: Order, *, backward: bool, last: bool) -> Expression:
+        """Return the cursor of the page's first or last row."""
+        alias = at.alias()
+        picked = self._picked(at, order, alias, sorted(order.columns), backward=backward)
+        shown = Scope(self.table, f"{alias}p", at.scope.moment)
+        ends = (
+            sa.select(cursor_of(self.table, order, shown))
+            .select_from(picked.subquery(f"{alias}p"))
+            .order_by(*order.directions(shown, backward=last))
+            .limit(sa.literal_column("1"))
+            .correlate(None)
+            .scalar_subquery()
+        )
+        ends.type = SAFE_TEXT
+        return ends
+
+    def _conditions(self, at: At, scope: Scope) -> list[Expression]:
+        found = [*self.joined(at, scope), *scope.moment.holds(self.table, scope.alias)]
+        given = at.argument("filter") or {}
+        for name, make in self.filters.items():
+            found.extend(make(at, scope, name, given.get(name)))
+        return found
+
+    def _bounds(self, at: At, order: Order, scope: Scope) -> list[Expression]:
+        found: list[Expression] = []
+        for name in ("after", "before"):
+            if at.argument(name) is not None:
+                key = sa.tuple_(*order.keys(scope))
+                bound = sa.tuple_(*self._bound(at, order, name, scope))
+                is_less = order.descending is (name == "after")
+                found.append(key < bound if is_less else key > bound)
+        return found
+
+    def _bound(self, at: At, order: Order, name: str, scope: Scope) -> list[Expression]:
+        def getter(place: int) -> Callable[[Any], Any]:
+            return lambda arguments: decode_cursor(arguments[name], self.table, order)[place]
+
+        return [
+            at.bind(getter(place), _bind_type(scope[column].type))
+            for place, column in enumerate(order.columns)
+        ]
+
+    def _total(self, at: At) -> Expression:
+        scope = Scope(self.table, at.alias(), at.scope.moment)
+        counted = sa.func.count(type_=sa.Integer())
+        return subquery(scope.source(), counted, self._conditions(at, scope))
+
+
+def _bind_type(kind: Any) -> Any:
+    return sa.BigInteger() if isinstance(kind, sa.Integer) else sa.Text()
+
+
+def _is_backward(at: At) -> bool:
+    if at.argument("first") is not None and at.argument("last") is not None:
+        raise BadArgument("give first or last, not both")
+    if at.argument("last") is None and at.argument("before") is not None:
+        raise BadArgument("before goes with last; give last as well")
+    if at.argument("last") is not None and at.argument("after") is not None:
+        raise BadArgument("after goes with first; give before instead")
+    return at.argument("last") is not None
+
+
+def _page_size(arguments: Mapping[str, Any]) -> int:
+    for name in ("first", "last"):
+        if arguments.get(name) is not None:
+            return in_range(name, arguments[name], 0, PAGE_LIMIT)
+    return DEFAULT_PAGE
+
+
+# --- the fields of a connection -----------------------------------------------
+
+
+def _of(at: At) -> Page:
+    if at.scope.page is None:
+        raise AssertionError("a connection's field is read outside of a connection")
+    return at.scope.page
+
+
+def nodes(at: At) -> Expression:
+    """Read the rows of the page, or its edges."""
+    page = _of(at)
+
+    def rows(scope: Scope) -> Expression:
+        return Joined("[", JoinedRows(at.select(replace(scope, page=page))), "]")
+
+    return page.rows(rows)
+
+
+def edge_node(at: At) -> Expression:
+    """Read the row of an edge."""
+    return at.select(replace(at.scope, page=None))
+
+
+def edge_cursor(at: At) -> Expression:
+    """Read the cursor of an edge."""
+    return as_json(_of(at).cursor(at.scope), nullable=False)
+
+
+def page_info(at: At) -> Expression:
+    """Read where the page stands in its list."""
+    return at.select(at.scope)
+
+
+def total_count(at: At) -> Expression:
+    """Read how many rows there are in all; counted only where it is asked for."""
+    return as_json(_of(at).total(), nullable=False)
+
+
+def has_next_page(at: At) -> Expression:
+    """Read whether there is more behind the page."""
+    page = _of(at)
+    return _truth(page.has_bound) if page.backward else _found(page.more())
+
+
+def has_previous_page(at: At) -> Expression:
+    """Read whether there is more before the page."""
+    page = _of(at)
+    return _found(page.more()) if page.backward else _truth(page.has_bound)
+
+
+def _truth(known: bool) -> Expression:  # noqa: FBT001 - what is shown
+    return sa.literal_column("'true'" if known else "'false'", JSON_TEXT)
+
+
+def _found(exists: Expression) -> Expression:
+    return as_json(sa.type_coerce(exists, sa.Boolean()), nullable=False)
+
+
+def start_cursor(at: At) -> Expression:
+    """Read the cursor of the page's first row."""
+    return as_json(_of(at).edge(False))
+
+
+def end_cursor(at: At) -> Expression:
+    """Read the cursor of the page's last row."""
+    return as_json(_of(at).edge(True))

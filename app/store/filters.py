@@ -1,0 +1,269 @@
+"""What the lists can be narrowed by: one condition for each member of a filter.
+
+A filter is a function from the argument given (None where it is not) to
+conditions on the rows. Values are bound, never written into the SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+import sqlalchemy as sa
+
+from app.domain.codes import RecordState
+from app.domain.errors import BadArgument
+from app.domain.texts import name_key
+from app.store.reading import At, Getter, Scope
+from app.store.rows import NO_DATE
+from app.store.sql import AmongTexts, Expression, list_parameter
+
+Filter: TypeAlias = Callable[[At, Scope, str, Any], Sequence[Expression]]
+
+LIST_LIMIT: Final = 100
+NAME_LIMIT: Final = 500
+
+
+def among(*columns: str) -> Filter:
+    """Rows in which one of `columns` has one of the values given."""
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        texts = at.bind(_list(name), sa.Text())
+        return [sa.or_(*(AmongTexts(scope[column], texts) for column in columns))]
+
+    return make
+
+
+def _list(name: str) -> Getter:
+    def get(arguments: Any) -> str:
+        values = arguments["filter"][name]
+        if len(values) > LIST_LIMIT:
+            raise BadArgument(f"filter.{name} has {len(values)} values; at most {LIST_LIMIT}")
+        return list_parameter([str(value) for value in values])
+
+    return get
+
+
+def states(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+    """Active records, unless other states are asked for."""
+    if given is None:
+        return [scope["state"] == sa.literal_column(f"'{RecordState.ACTIVE.value}'")]
+    return among("state")(at, scope, name, given)
+
+
+def name_contains(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+    """Rows whose name contains the words, in any case and with any accents."""
+    if given is None:
+        return ()
+
+    def pattern(arguments: Any) -> str:
+        given = arguments["filter"][name]
+        # A pattern without end is more than SQLite compares with.
+        if len(given) > NAME_LIMIT:
+            raise BadArgument(f"filter.{name} has {len(given)} characters; at most {NAME_LIMIT}")
+        folded = name_key(given)
+        escaped = folded.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return f"%{escaped}%"
+
+    return [scope["name_key"].like(at.bind(pattern, sa.Text()), escape="\\")]
+
+
+def starts_with(column: str) -> Filter:
+    """Rows in which a code starts with the characters given."""
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        prefix = at.bind(lambda arguments: arguments["filter"][name], sa.Text())
+        return [sa.func.substr(scope[column], 1, sa.func.length(prefix)) == prefix]
+
+    return make
+
+
+def entered_after(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+    """Rows whose version was entered after a position."""
+    if given is None:
+        return ()
+    position = at.bind(lambda arguments: arguments["filter"][name], sa.BigInteger())
+    return [scope["entered"] > position]
+
+
+def date_from(prefix: str) -> Filter:
+    """Rows whose date can be on or after the day given."""
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        day = at.bind(lambda arguments: arguments["filter"][name], sa.Text())
+        return [scope[f"{prefix}_latest"] >= day]
+
+    return make
+
+
+def date_to(prefix: str) -> Filter:
+    """Rows whose date can be on or before the day given."""
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        day = at.bind(lambda arguments: arguments["filter"][name], sa.Text())
+        earliest = scope[f"{prefix}_earliest"]
+        return [earliest <= day, earliest != sa.literal_column(f"'{NO_DATE}'")]
+
+    return make
+
+
+def is_given(column: str) -> Filter:
+    """Rows in which a column has a value, or has none."""
+
+    def make(_at: At, scope: Scope, _name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        return [scope[column].is_not(None) if given else scope[column].is_(None)]
+
+    return make
+
+
+def under(column: str) -> Filter:
+    """Rows whose item is one of those given, or narrower at any depth."""
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        return [scope[column].in_(_narrower(at, scope, name))]
+
+    return make
+
+
+def _narrower(at: At, scope: Scope, name: str) -> sa.Select[Any]:
+    root, cte_name = Scope("item", at.alias(), scope.moment), at.alias()
+    roots: sa.Select[Any] = (
+        sa.select(root["id"].label("id"))
+        .select_from(root.source())
+        .where(
+            AmongTexts(root["id"], at.bind(_list(name), sa.Text())),
+            *scope.moment.holds("item", root.alias),
+        )
+    )
+    # Nested where it is used, because its moment may be a column of the rows around it.
+    below = roots.cte(cte_name, recursive=True, nesting=True)
+    item = Scope("item", at.alias(), scope.moment)
+    step = (
+        sa.select(item["id"])
+        .select_from(
+            item.source().join(below, item["broader"] == sa.literal_column(f"{cte_name}.id"))
+        )
+        .where(*scope.moment.holds("item", item.alias))
+    )
+    below = below.union(step)
+    return sa.select(sa.literal_column(f"{cte_name}.id")).select_from(below)
+
+
+def column_from(column: str) -> Filter:
+    """Rows in which a column is at or after the value given."""
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        return [scope[column] >= at.bind(lambda a: a["filter"][name], sa.Text())]
+
+    return make
+
+
+def column_to(column: str) -> Filter:
+    """Rows in which a column is before the value given."""
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        return [scope[column] < at.bind(lambda a: a["filter"][name], sa.Text())]
+
+    return make
+
+
+def touching(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+    """Changesets that revised one of the records given."""
+    if given is None:
+        return ()
+    inner = Scope("revision", at.alias(), scope.moment)
+    revised = (
+        sa.select(inner["position"])
+        .select_from(inner.source())
+        .where(AmongTexts(inner["record_id"], at.bind(_list(name), sa.Text())))
+    )
+    return [scope["position"].in_(revised.correlate(None))]
+
+
+_COMMON: Final[Mapping[str, Filter]] = {
+    "ids": among("id"),
+    "states": states,
+    "newsrooms": among("newsroom"),
+    "externalRefs": among("external_ref"),
+    "enteredAfter": entered_after,
+}
+
+FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
+    "actor": {
+        **_COMMON,
+        "kinds": among("kind"),
+        "countries": among("country"),
+        "actsFor": among("acts_for"),
+        "partOf": among("part_of"),
+        "nameContains": name_contains,
+    },
+    "item": {
+        **_COMMON,
+        "kinds": among("kind"),
+        "broader": among("broader"),
+        "under": under("id"),
+        "nameContains": name_contains,
+        "hsCodePrefix": starts_with("hs_code"),
+    },
+    "transfer": {
+        **_COMMON,
+        "givers": among("giver"),
+        "receivers": among("receiver"),
+        "parties": among("giver", "receiver"),
+        "items": among("item"),
+        "itemsUnder": under("item"),
+        "natures": among("nature"),
+        "stages": among("stage"),
+        "usedAgainst": among("used_against"),
+        "partOf": among("part_of"),
+        "isPart": is_given("part_of"),
+        "considerationFor": among("consideration_for"),
+        "occurredFrom": date_from("occurred"),
+        "occurredTo": date_to("occurred"),
+    },
+    "citation": {
+        **_COMMON,
+        "kinds": among("kind"),
+        "publishers": among("publisher"),
+        "languages": among("language"),
+        "integrities": among("integrity"),
+        "urls": among("url"),
+        "publishedFrom": date_from("published"),
+        "publishedTo": date_to("published"),
+    },
+    "claim": {
+        **_COMMON,
+        "subjects": among("subject"),
+        "fields": among("field"),
+        "stances": among("stance"),
+        "citations": among("citation"),
+        "assertedBy": among("asserted_by"),
+        "records": among("value_record"),
+    },
+    "changeset": {
+        "kinds": among("kind"),
+        "reasonCodes": among("reason_code"),
+        "editors": among("editor"),
+        "newsrooms": among("newsroom"),
+        "records": touching,
+        "recordedFrom": column_from("recorded_at"),
+        "recordedBefore": column_to("recorded_at"),
+    },
+}
+"""The members of each list's filter; the surface declares the same names."""

@@ -1,0 +1,250 @@
+"""How the audit trail is read: revisions, changes, diff, blame, headers of changesets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.domain.kinds import KINDS
+from app.store.reading import At, Moment, Read, Scope, first_of, listing, subquery
+from app.store.sql import (
+    JSON_TEXT,
+    Expression,
+    Joined,
+    JoinedRows,
+    JsonMember,
+    as_json,
+)
+
+REDACTED: Final = "[redacted]"
+"""What a required text reads once its content was removed."""
+
+
+def _by_key(scope: Scope, other: Scope) -> list[Expression]:
+    return [
+        scope["record_id"] == other["record_id"],
+        scope["version"] == other["version"],
+    ]
+
+
+changes: Final[Read] = listing(
+    "change", lambda at, inner: _by_key(inner, at.scope), lambda inner: [inner["place"]]
+)
+"""Read the changes of a revision, in field order."""
+
+
+def revision_of_change(at: At) -> Expression:
+    """Read the revision that a change belongs to."""
+    inner = Scope("revision", at.alias(), at.scope.moment)
+    return subquery(inner.source(), at.select(inner), _by_key(inner, at.scope))
+
+
+def record_of_revision(at: At) -> Expression:
+    """Read a record as a revision left it, whatever the moment of the reading."""
+    wanted, version = at.scope["record_id"], at.scope["version"]
+    moment = Moment(at.scope["position"])
+    found = []
+    for kind in KINDS:
+        inner = Scope(kind, at.alias(), moment)
+        conditions = [inner["id"] == wanted, inner["version"] == version]
+        found.append(subquery(inner.source(), at.select(inner, kind.capitalize()), conditions))
+    return first_of(found)
+
+
+def one_revision(at: At) -> Expression:
+    """Read the revision that made the version named by an argument."""
+    inner = Scope("revision", at.alias(), at.scope.moment)
+    version = at.bind(lambda arguments: arguments["version"], sa.Integer())
+    conditions = [
+        inner["record_id"] == at.scope["id"],
+        inner["version"] == version,
+        *inner.moment.holds("revision", inner.alias),
+    ]
+    return first_of([subquery(inner.source(), at.select(inner), conditions)])
+
+
+def entered_at(at: At) -> Expression:
+    """Read when a version was recorded."""
+    inner = Scope("changeset", at.alias(), at.scope.moment)
+    conditions = [inner["position"] == at.scope["entered"]]
+    return as_json(subquery(inner.source(), inner["recorded_at"], conditions), nullable=False)
+
+
+# --- diff and blame -----------------------------------------------------------
+
+
+def blame(at: At) -> Expression:
+    """Read, for each field ever set up to the version read, the change that last set it."""
+    later = Scope("change", at.alias(), at.scope.moment)
+    version = at.scope["version"]
+    record_id = at.scope["id"]
+
+    def joined(_at: At, inner: Scope) -> list[Expression]:
+        overtaken: sa.Select[Any] = (
+            sa.select(sa.literal_column("1"))
+            .select_from(later.source())
+            .where(
+                later["record_id"] == inner["record_id"],
+                later["field"] == inner["field"],
+                later["version"] > inner["version"],
+                later["version"] <= version,
+            )
+            .correlate(None)
+        )
+        return [
+            inner["record_id"] == record_id,
+            inner["version"] <= version,
+            ~overtaken.exists(),
+        ]
+
+    return listing("change", joined, _in_field_order)(at)
+
+
+def _places() -> str:
+    """Return the branches of a CASE that gives each field its place in its kind."""
+    places: dict[str, int] = {}
+    for kind in KINDS.values():
+        for name in kind.fields:
+            places.setdefault(name, len(places))
+    # Written out: as parameters they would be a hundred in each list.
+    return " ".join(f"WHEN '{name}' THEN {place}" for name, place in places.items())
+
+
+_PLACES: Final = _places()
+
+
+def _in_field_order(inner: Scope) -> list[Any]:
+    # A field has one place in all kinds that have it; ties cannot be.
+    place: Expression = sa.literal_column(f"CASE {inner.alias}.field {_PLACES} ELSE 1000 END")
+    return [place, inner["field"]]
+
+
+def diff(at: At) -> Expression:
+    """Read what changed between the versions `from` and `to`, in field order.
+
+    Backwards the values trade places. A field that came back to where it was
+    is no difference.
+    """
+    low, high, is_forward = _ends(at)
+    record_id = at.scope["id"]
+    last = Scope("change", at.alias(), at.scope.moment)
+    first, before, after = at.alias(), at.alias(), at.alias()
+    earliest = _edge(record_id, last, first, low, high, sa.func.min)
+    latest = _edge(record_id, last, before, low, high, sa.func.max)
+    start = Scope("change", after, at.scope.moment)
+    start_value = subquery(
+        start.source(),
+        start["before"],
+        [
+            start["record_id"] == record_id,
+            start["field"] == last["field"],
+            start["version"] == earliest,
+        ],
+    )
+    rows = (
+        sa.select(
+            last["field"].label("field"),
+            sa.case((is_forward, start_value), else_=last["after"]).label("before"),
+            sa.case((is_forward, last["after"]), else_=start_value).label("after"),
+        )
+        .select_from(last.source())
+        .where(
+            last["record_id"] == record_id,
+            last["version"] > low,
+            last["version"] <= high,
+            last["version"] == latest,
+            start_value != last["after"],
+        )
+        .order_by(*_in_field_order(last))
+        .correlate(None)
+        .subquery(f"{last.alias}o")
+    )
+    inner = replace(last, alias=f"{last.alias}o")
+    return subquery(rows, Joined("[", JoinedRows(at.select(inner)), "]"))
+
+
+def _ends(at: At) -> tuple[Expression, Expression, Expression]:
+    start = at.bind(lambda arguments: arguments["from"], sa.Integer())
+    if at.argument("to") is None:
+        end: Expression = at.scope["version"]
+    else:
+        end = at.bind(lambda arguments: arguments["to"], sa.Integer())
+    low = sa.case((start <= end, start), else_=end)
+    high = sa.case((start <= end, end), else_=start)
+    return low, high, start <= end
+
+
+def _edge(  # noqa: PLR0913, PLR0917 - one subselect, seen from its outer row
+    record_id: Expression,
+    outer: Scope,
+    alias: str,
+    low: Expression,
+    high: Expression,
+    extreme: Any,
+) -> Expression:
+    """Return the first or last version in the range that changed the outer row's field."""
+    inner = Scope("change", alias, outer.moment)
+    return subquery(
+        inner.source(),
+        extreme(inner["version"]),
+        [
+            inner["record_id"] == record_id,
+            inner["field"] == outer["field"],
+            inner["version"] > low,
+            inner["version"] <= high,
+        ],
+    )
+
+
+# --- the prose of changesets --------------------------------------------------
+
+
+def _header(at: At, name: str, value: Any) -> Expression:
+    inner = Scope("header", at.alias(), at.scope.moment)
+    conditions = [
+        inner["position"] == at.scope["position"],
+        inner["name"] == sa.literal_column(f"'{name}'"),
+    ]
+    return subquery(inner.source(), value(inner), conditions)
+
+
+def header(name: str) -> Read:
+    """Read a required text of a changeset's header."""
+
+    def read(at: At) -> Expression:
+        found = _header(at, name, lambda inner: inner.typed("value", JSON_TEXT))
+        gone = sa.literal_column(f"'\"{REDACTED}\"'", JSON_TEXT)
+        return sa.func.coalesce(found, gone, type_=JSON_TEXT)
+
+    return read
+
+
+def origin(at: At) -> Expression:
+    """Read what an importer stated; null for a changeset that was made here."""
+    inner = Scope("header", at.alias(), at.scope.moment)
+    conditions = [
+        inner["position"] == at.scope["position"],
+        inner["name"] == sa.literal_column("'origin'"),
+    ]
+    return first_of([subquery(inner.source(), at.select(inner), conditions)])
+
+
+def origin_member(name: str) -> Read:
+    """Read one member of an origin, as text."""
+
+    def read(at: At) -> Expression:
+        return as_json(JsonMember(at.scope.typed("value", sa.Text()), name))
+
+    return read
+
+
+def origin_number(name: str) -> Read:
+    """Read one member of an origin, as a number."""
+
+    def read(at: At) -> Expression:
+        member = JsonMember(at.scope.typed("value", sa.Text()), name)
+        return as_json(sa.cast(member, sa.BigInteger()))
+
+    return read

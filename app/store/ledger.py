@@ -1,0 +1,298 @@
+"""Writing a changeset: the log's lock last, then everything in one batch.
+
+`Prepared` is all that can be known before the position is. `append` learns the
+position, writes, and leaves the commit to the caller, so that an acknowledged
+changeset is in the log and a refused one leaves no gap.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from app.domain.codes import ChangesetKind
+from app.domain.records import Step, kind_name
+from app.log.entry import Subtree, entry
+from app.log.tree import Peaks, leaf_hash
+from app.store import tables
+from app.store.database import in_one_batch
+from app.store.records import is_present, table_of
+from app.store.rows import to_columns
+from app.store.tables import END
+
+Clock: TypeAlias = Callable[[], datetime]
+
+_LOG_LOCK: Final = 0x636F7272_02
+_T: Final = tables.metadata.tables
+
+
+@dataclass(frozen=True, slots=True)
+class SealedValue:
+    """One value with the salt that hides it and the digest that the log keeps.
+
+    `value` is canonical JSON text.
+    """
+
+    name: str
+    value: str
+    salt: str
+    digest: str
+    restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SealedStep:
+    """One step with its changes sealed: (before, sealed after) in field order."""
+
+    step: Step
+    changes: tuple[tuple[str, SealedValue], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A changeset as far as it is known before its position."""
+
+    id: str
+    kind: ChangesetKind
+    editor: str
+    newsroom: str
+    role: str
+    reason_code: str
+    headers: tuple[SealedValue, ...]
+    steps: tuple[SealedStep, ...]
+    revisions: Subtree
+    reverts: int | None = None
+    on_behalf_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a changeset stands in the log."""
+
+    position: int
+    recorded_at: str
+    leaf_hash: bytes
+
+
+def append(connection: Connection, prepared: Prepared, clock: Clock) -> Appended:
+    """Write a changeset at the next position; call it last in a transaction.
+
+    The clock is read under the log's lock: a writer that waited long must not
+    enter a time of which the archive was already asked. Where the clock stands
+    before the latest entry's time that time is taken again, so that
+    `recorded_at` never runs backwards.
+    """
+    size, peaks, latest = _lock_head(connection)
+    position, at = size + 1, max(clock(), latest)
+    body = _entry_bytes(prepared, position, at)
+    leaf = leaf_hash(body)
+    recorded_at = instant_text(at)
+    with in_one_batch(connection):
+        _insert(connection, "changeset", [_changeset_row(prepared, position, recorded_at)])
+        _insert(connection, "header", [_header_row(one, position) for one in prepared.headers])
+        _write_steps(connection, prepared.steps, position)
+        _insert(
+            connection, "entry", [{"position": position, "body": body.decode(), "leaf_hash": leaf}]
+        )
+        connection.execute(
+            _MOVE_HEAD,
+            {
+                "new_size": position,
+                "new_peaks": peaks.append(leaf).encode(),
+                "new_time": recorded_at,
+            },
+        )
+    return Appended(position, recorded_at, leaf)
+
+
+_MOVE_HEAD: Final = (
+    _T["head"]
+    .update()
+    .values(
+        size=sa.bindparam("new_size"),
+        peaks=sa.bindparam("new_peaks"),
+        recorded_at=sa.bindparam("new_time"),
+    )
+)
+
+
+def _lock_head(connection: Connection) -> tuple[int, Peaks, datetime]:
+    if connection.dialect.name == "postgresql":
+        # A fair queue: row locks alone would wake waiters in any order.
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOG_LOCK})
+    head = connection.execute(sa.select(_T["head"]).with_for_update()).mappings().one()
+    return head["size"], Peaks.decode(head["peaks"]), parse_instant(head["recorded_at"])
+
+
+def instant_text(at: datetime) -> str:
+    """Return an instant as RFC 3339 in UTC with microseconds; `parse_instant` reads it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an instant that `instant_text` wrote; the empty text is before all others."""
+    if not text:
+        return datetime.min.replace(tzinfo=UTC)
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def _entry_bytes(prepared: Prepared, position: int, at: datetime) -> bytes:
+    return entry(
+        kind=prepared.kind,
+        position=position,
+        changeset=prepared.id,
+        recorded_at=at,
+        editor=prepared.editor,
+        newsroom=prepared.newsroom,
+        role=prepared.role,
+        reason_code=prepared.reason_code,
+        public=[sealed.digest for sealed in prepared.headers if not sealed.restricted],
+        restricted=[sealed.digest for sealed in prepared.headers if sealed.restricted],
+        revisions=prepared.revisions,
+        reverts=prepared.reverts,
+        on_behalf_of=prepared.on_behalf_of,
+    )
+
+
+def _changeset_row(prepared: Prepared, position: int, recorded_at: str) -> dict[str, Any]:
+    return {
+        "position": position,
+        "id": prepared.id,
+        "recorded_at": recorded_at,
+        "editor": prepared.editor,
+        "newsroom": prepared.newsroom,
+        "role": prepared.role,
+        "on_behalf_of": prepared.on_behalf_of,
+        "kind": prepared.kind,
+        "reason_code": prepared.reason_code,
+        "reverts": prepared.reverts,
+    }
+
+
+def _header_row(sealed: SealedValue, position: int) -> dict[str, Any]:
+    return {
+        "position": position,
+        "name": sealed.name,
+        "value": sealed.value,
+        "salt": sealed.salt,
+        "digest": sealed.digest,
+        "restricted": sealed.restricted,
+    }
+
+
+def _write_steps(connection: Connection, steps: Sequence[SealedStep], position: int) -> None:
+    added = [one.step for one in steps if one.step.before is None]
+    _insert(
+        connection,
+        "record",
+        [
+            {"id": step.record_id, "kind": kind_name(step.record_id), "created": position}
+            for step in added
+        ],
+    )
+    _insert(
+        connection,
+        "revision",
+        [_revision_row(one.step, place, position) for place, one in enumerate(steps)],
+    )
+    _insert(connection, "change", [row for one in steps for row in _change_rows(one)])
+    _supersede(connection, [one.step for one in steps if one.step.before is not None], position)
+    by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in steps:
+        by_kind[kind_name(one.step.record_id)].append(_version_row(one.step, position))
+    for kind, rows in by_kind.items():
+        _insert(connection, kind, rows)
+    _insert(
+        connection,
+        "derivation",
+        [row for one in steps for row in _derivation_rows(one.step, position)],
+    )
+
+
+def _revision_row(step: Step, place: int, position: int) -> dict[str, Any]:
+    return {
+        "record_id": step.record_id,
+        "version": step.version,
+        "position": position,
+        "place": place,
+        "action": step.action,
+        "prev": None if step.before is None else step.before.entered,
+    }
+
+
+def _change_rows(one: SealedStep) -> list[dict[str, Any]]:
+    return [
+        {
+            "record_id": one.step.record_id,
+            "version": one.step.version,
+            "field": sealed.name,
+            "place": place,
+            "before": before,
+            "after": sealed.value,
+            "salt": sealed.salt,
+            "digest": sealed.digest,
+        }
+        for place, (before, sealed) in enumerate(one.changes)
+    ]
+
+
+def _supersede(connection: Connection, steps: Sequence[Step], position: int) -> None:
+    """Give the present versions their end; the next ones are written after it.
+
+    A step from a version that is not the present one would leave two, which a
+    unique index refuses.
+    """
+    for step in steps:
+        table = table_of(kind_name(step.record_id))
+        connection.execute(
+            table.update()
+            .where(
+                table.c.id == step.record_id, table.c.version == step.version - 1, is_present(table)
+            )
+            .values(superseded=position)
+        )
+        if step.before is not None and step.before.fields.get("derivedFrom"):
+            links = _T["derivation"]
+            connection.execute(
+                links.update()
+                .where(links.c.claim == step.record_id, links.c.version == step.version - 1)
+                .values(superseded=position)
+            )
+
+
+def _version_row(step: Step, position: int) -> dict[str, Any]:
+    return {
+        "id": step.record_id,
+        "version": step.version,
+        "entered": position,
+        "superseded": END,
+        "state": step.state,
+        "newsroom": step.newsroom,
+        **to_columns(kind_name(step.record_id), step.fields),
+    }
+
+
+def _derivation_rows(step: Step, position: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "claim": step.record_id,
+            "version": step.version,
+            "place": place,
+            "parent": link["claim"],
+            "derivation": link["derivation"],
+            "entered": position,
+            "superseded": END,
+        }
+        for place, link in enumerate(step.fields.get("derivedFrom", ()))
+    ]
+
+
+def _insert(connection: Connection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(_T[table].insert(), rows)

@@ -1,0 +1,161 @@
+"""Running a plan on the driver itself: one statement, one row.
+
+asyncpg for PostgreSQL, with generic plans (parameters in LIMIT would be
+planned again at every call otherwise). SQLite is read in the event loop's own
+thread: for short reads a hop to another thread costs more than the read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from sqlalchemy.engine import URL
+
+from app.domain.errors import TooDeep, Unready
+from app.store.database import read_only_sqlite
+
+_STATEMENTS = 512
+"""Prepared statements that a connection keeps."""
+
+
+_SQLITE_LIMITS = ("parser stack overflow", "Expression tree is too large")
+
+
+class Reader(Protocol):
+    """What runs the SQL of plans."""
+
+    @property
+    def database(self) -> str:
+        """The name of the SQL dialect."""
+
+    async def start(self) -> None:
+        """Connect; raise `Unready` where the database cannot be reached."""
+
+    async def stop(self) -> None:
+        """Let every connection go."""
+
+    async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        """Run one statement and return its first row, None where there is none."""
+
+
+def open_reader(url: URL, *, pool_size: int) -> Reader:
+    """Return the reader of a database."""
+    if url.get_backend_name() == "sqlite":
+        return SqliteReader(url)
+    return PostgresReader(url, pool_size)
+
+
+def _asyncpg() -> Any:
+    """Return the driver of PostgreSQL; a ledger on SQLite starts without it."""
+    import asyncpg  # noqa: PLC0415
+
+    return asyncpg
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    asyncpg = _asyncpg()
+    return OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError
+
+
+class PostgresReader:
+    """A pool of connections that can only read."""
+
+    database = "postgresql"
+
+    def __init__(self, url: URL, pool_size: int) -> None:
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._size = pool_size
+        self._pool: Any = None
+
+    async def start(self) -> None:
+        """Open the pool."""
+        asyncpg = _asyncpg()
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=self._size,
+                statement_cache_size=_STATEMENTS,
+                max_cached_statement_lifetime=0,
+                max_cacheable_statement_size=0,
+                reset=_keep_as_it_is,
+                server_settings={
+                    "plan_cache_mode": "force_generic_plan",
+                    "default_transaction_read_only": "on",
+                    "jit": "off",
+                    "timezone": "UTC",
+                },
+            )
+        except (OSError, asyncpg.PostgresError) as fault:
+            raise Unready(f"the database cannot be reached: {fault}") from fault
+
+    async def stop(self) -> None:
+        """Close the pool."""
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        """Run one statement on a connection of the pool."""
+        if self._pool is None:
+            raise AssertionError("the reader has not been started")
+        try:
+            row: Sequence[Any] | None = await self._pool.fetchrow(sql, *values)
+        except _asyncpg().ProgramLimitExceededError as fault:
+            raise TooDeep(
+                "the document is more than PostgreSQL can follow; ask for less at once"
+            ) from fault
+        return row
+
+
+async def log_size(reader: Reader) -> int:
+    """Return how far the log goes; raise `Unready` where the ledger cannot be read."""
+    try:
+        row = await reader.fetch("SELECT size FROM head", [])
+    except _unreadable() as fault:
+        raise Unready("the ledger cannot be read at present") from fault
+    if row is None:
+        raise Unready("the ledger has no head; it was not migrated whole")
+    return int(row[0])
+
+
+async def _keep_as_it_is(_connection: Any) -> None:
+    """Nothing is ever set on these connections, so nothing needs to be reset."""
+
+
+class SqliteReader:
+    """One read-only connection, used by the event loop alone."""
+
+    database = "sqlite"
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self._connection: sqlite3.Connection | None = None
+
+    async def start(self) -> None:
+        """Open the file."""
+        try:
+            self._connection = read_only_sqlite(self._url)
+        except sqlite3.Error as fault:
+            raise Unready(f"the database file cannot be read: {fault}") from fault
+
+    async def stop(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+
+    async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        """Run one statement, at once."""
+        if self._connection is None:
+            raise AssertionError("the reader has not been started")
+        try:
+            row: Sequence[Any] | None = self._connection.execute(sql, tuple(values)).fetchone()
+        except sqlite3.OperationalError as fault:
+            # SQLite before 3.46 parses with a stack of 100 places; a tree may be 1,000 high.
+            if any(limit in str(fault) for limit in _SQLITE_LIMITS):
+                raise TooDeep(
+                    "the document nests deeper than this SQLite can follow; ask for less at once"
+                ) from fault
+            raise
+        return row

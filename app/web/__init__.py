@@ -1,0 +1,1 @@
+"""Third floor: what is spoken over HTTP beside GraphQL's own words."""

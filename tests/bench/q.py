@@ -1,0 +1,103 @@
+"""The questions that are measured, word for word as both servers are asked them.
+
+Q1 is an article's page: the newest 20 transfers with all that a reader sees of them.
+Q2 is the same for one transfer, Q3 a plain list. A cursor is each server's own affair, so
+answers are compared without its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+_TRANSFER: Final = """
+    id
+    title
+    giver { id name country }
+    receiver { id name country }
+    item { id name }
+    quantity { amount lower upper approximate unit verbatim }
+    occurred { edtf earliest latest }
+    stage
+    summary
+    claims(first: 3) {
+      nodes {
+        id
+        field
+        stance
+        value {
+          __typename
+          ... on Measure { amount lower upper approximate unit }
+          ... on UncertainDate { edtf }
+          ... on CodeValue { code }
+          ... on RecordValue { record { id } }
+        }
+        quote { exact }
+        citation { id title publisher { id name } }
+      }
+    }
+"""
+
+_Q1: Final = f"""query ArticlePage {{
+  transfers(orderBy: OCCURRED_DESC, first: 20) {{
+    nodes {{{_TRANSFER}}}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}"""
+
+_Q2: Final = f"""query OneTransfer($id: ID!) {{
+  transfer(id: $id) {{{_TRANSFER}}}
+}}"""
+
+_Q3: Final = """query Actors {
+  actors(orderBy: NAME_ASC, first: 100) { nodes { id name kind country } }
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A document, and the requests that ask it: bodies of POST /graphql, taken in turn."""
+
+    name: str
+    what: str
+    bodies: tuple[bytes, ...]
+
+
+def questions(transfers: Sequence[str]) -> tuple[Question, ...]:
+    """Return Q1, Q2 and Q3; Q2 asks for each of `transfers` in turn."""
+    return (
+        Question("Q1", "article page", (_body(_Q1),)),
+        Question("Q2", "one transfer", tuple(_body(_Q2, {"id": one}) for one in transfers)),
+        Question("Q3", "100 actors", (_body(_Q3),)),
+    )
+
+
+def _body(document: str, variables: dict[str, Any] | None = None) -> bytes:
+    return orjson.dumps({"query": document, **({"variables": variables} if variables else {})})
+
+
+def comparable(answer: bytes) -> Any:
+    """Return an answer without what may differ: the text of its cursors.
+
+    Raises `ValueError` for an answer with errors or without data.
+    """
+    content = orjson.loads(answer)
+    if content.get("errors") or not content.get("data"):
+        raise ValueError(f"this is no answer: {answer[:500]!r}")
+    return _without_cursors(content["data"])
+
+
+def _without_cursors(value: Any) -> Any:
+    match value:
+        case dict():
+            return {
+                name: isinstance(held, str) if name == "endCursor" else _without_cursors(held)
+                for name, held in value.items()
+            }
+        case list():
+            return [_without_cursors(held) for held in value]
+        case _:
+            return value

@@ -1,0 +1,165 @@
+"""The databases that are measured: built once, kept in a folder, and used again.
+
+The folder is `CORRIGENDA_BENCH_DATA`, or one in the system's temporary folder. What is in it
+is named by a digest of all that makes it: tables, triggers and dataset.
+"""
+
+# ruff: noqa: SLF001 - a server whose data stay is started by the same parts as one that goes
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Self
+
+import psycopg
+import sqlalchemy as sa
+
+from app.store import migrations, tables
+from app.store.database import open_engine, parse_url
+from tests import postgres
+from tests.bench import filling
+
+_ROOT: Final = Path(__file__).parents[2]
+_MADE_BY: Final = (
+    "app/domain/kinds.py",
+    "app/store/rows.py",
+    "app/store/tables.py",
+    "alembic/versions/*.py",
+    "tests/bench/dataset.py",
+    "tests/bench/filling.py",
+)
+DATABASE: Final = "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A filled database: what it is, where, and the process that serves it, if one does."""
+
+    name: str
+    url: str
+    postmaster: int | None = None
+
+
+def data_folder() -> Path:
+    """Return the folder that keeps the databases; it is made if need be."""
+    default = Path(tempfile.gettempdir()) / "corrigenda-bench"
+    folder = Path(os.environ.get("CORRIGENDA_BENCH_DATA", default))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def fingerprint(versions: int) -> str:
+    """Return what names a database: a digest of everything that it is made of."""
+    files = [file for pattern in _MADE_BY for file in sorted(_ROOT.glob(pattern))]
+    content = b"".join(file.read_bytes() for file in files)
+    return sha256(content + str(versions).encode()).hexdigest()[:12]
+
+
+def sqlite(versions: int = 1) -> Database:
+    """Return the filled SQLite database, built if it is not there."""
+    file = data_folder() / f"sqlite-{fingerprint(versions)}.db"
+    url = f"sqlite:///{file}"
+    if not file.exists():
+        # Under another name until it is whole, so that an interrupted build is not used.
+        part = file.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        migrations.upgrade(f"sqlite:///{part}")
+        with _progress("SQLite") as progress:
+            filling.fill_sqlite(part, versions, progress)
+        part.rename(file)
+    return Database("SQLite", url)
+
+
+def some_transfers(database: Database, wanted: int = 50) -> list[str]:
+    """Return the ids of so many transfers, spread evenly over the database."""
+    transfer = tables.metadata.tables["transfer"]
+    engine = open_engine(parse_url(database.url))
+    try:
+        with engine.connect() as connection:
+            query = sa.select(transfer.c.id).where(transfer.c.version == 1).order_by("id")
+            ids = connection.execute(query).scalars().all()
+    finally:
+        engine.dispose()
+    return list(ids[:: len(ids) // wanted][:wanted])
+
+
+@contextlib.contextmanager
+def postgresql(versions: int = 1) -> Iterator[Database]:
+    """Run a private server on the filled PostgreSQL database, built if it is not there."""
+    place = data_folder() / f"postgresql-{fingerprint(versions)}"
+    if not (place / "filled").exists():
+        shutil.rmtree(place, ignore_errors=True)
+    with KeptServer(place) as server:
+        if not (place / "filled").exists():
+            server.create_database(DATABASE)
+            migrations.upgrade(server.url(DATABASE))
+            with _progress("PostgreSQL") as progress:
+                filling.fill_postgres(server.url(DATABASE), versions, progress)
+            (place / "filled").touch()
+        _warm(server.url(DATABASE))
+        yield Database("PostgreSQL", server.url(DATABASE), server.pid)
+
+
+def _warm(url: str) -> None:
+    """Read what a server that has run for a while would have in memory."""
+    with psycopg.connect(url) as connection:
+        for table in ("actor", "item", "transfer", "citation", "claim"):
+            connection.execute(f"SELECT count(*) FROM {table} WHERE version > 0")
+
+
+class KeptServer(postgres.PrivateServer):
+    """A private server whose data outlives it, in a folder of ours."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__()
+        self._place = place
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir=postgres._short_folder()))
+        try:
+            programs = postgres._programs(self._bindir, self.folder)
+            fresh = self._link_data()
+            postgres._hand_over(self.folder)
+            if fresh:
+                postgres._initialise(programs, self.folder)
+            self._process = postgres._start(programs, self.folder, durable=self._durable)
+            self.maintenance_url = postgres._socket_url(self.folder)
+            postgres._wait_until_ready(self.maintenance_url, self._process, self.folder)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _link_data(self) -> bool:
+        """Put the kept data where the server looks for it; tell whether there are none yet."""
+        kept = self._place / "data"
+        fresh = not kept.exists()
+        if fresh:
+            kept.mkdir(parents=True, mode=0o700)
+        if fresh and postgres._is_root():
+            os.chown(kept, postgres.UNPRIVILEGED, postgres.UNPRIVILEGED)
+        (self.folder / "data").symlink_to(kept)
+        return fresh
+
+
+@contextlib.contextmanager
+def _progress(name: str) -> Iterator[Callable[[int], None]]:
+    """Say that a database is being built, and how far it is."""
+    started = time.monotonic()
+
+    def show(position: int) -> None:
+        if position % 50 == 0:
+            seconds = time.monotonic() - started
+            print(f"  {name}: {position} changesets in {seconds:.0f} s", file=sys.stderr)
+
+    print(f"Building the {name} database, once:", file=sys.stderr)
+    yield show

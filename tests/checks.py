@@ -1,0 +1,218 @@
+"""What must hold of every ledger, whatever was done to it: checked from the stored rows.
+
+Each check raises AssertionError where the ledger contradicts itself, and returns how much it
+looked at. They read everything: for tests and faults, not for production.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from app.commands.submit import instant_text
+from app.domain.codes import Action, RecordState
+from app.domain.decisions import references
+from app.domain.kinds import KINDS
+from app.domain.records import Change, Record, replay
+from app.log.base64url import decode_base64url
+from app.log.disclosure import digest, disclose
+from app.log.entry import changeset_root, entry, revision_document
+from app.log.tree import Peaks, leaf_hash
+from app.store import tables
+from app.store.ledger import parse_instant
+from app.store.records import load_present
+
+T = tables.metadata.tables
+END = tables.END
+
+
+def everything_holds(engine: Engine) -> int:
+    """Check all of it; return the number of changesets."""
+    present_equals_replay(engine)
+    versions_are_gapless(engine)
+    every_version_has_a_reason(engine)
+    nothing_names_a_merged_record(engine)
+    entries_follow_from_rows(engine)
+    return log_is_gapless(engine)
+
+
+def present_equals_replay(engine: Engine) -> int:
+    """Every record is, in state and fields, what replaying its changes gives."""
+    steps = _steps(engine)
+    held = _present(engine)
+    assert set(steps) == set(held)
+    for record_id, revisions in steps.items():
+        state, fields = replay(revisions)
+        record = held[record_id]
+        assert (record.state, record.fields) == (state, fields), record_id
+        assert record.version == len(revisions), record_id
+    return len(held)
+
+
+def versions_are_gapless(engine: Engine) -> int:
+    """Each record's versions count from 1; each is superseded where the next one enters."""
+    rows = 0
+    for kind in KINDS:
+        columns = T[kind].c
+        found: dict[str, list[Any]] = defaultdict(list)
+        query = sa.select(columns.id, columns.version, columns.entered, columns.superseded)
+        for row in _rows(engine, query.order_by(columns.id, columns.version)):
+            found[row["id"]].append(row)
+        for record_id, versions in found.items():
+            numbers = [row["version"] for row in versions]
+            assert numbers == [*range(1, len(versions) + 1)], record_id
+            entered = [row["entered"] for row in versions]
+            assert [row["superseded"] for row in versions] == [*entered[1:], END], record_id
+            assert entered == sorted(set(entered)), record_id
+            rows += len(versions)
+    return rows
+
+
+def every_version_has_a_reason(engine: Engine) -> int:
+    """Every revision belongs to a changeset with a code and a note that is not blank."""
+    notes = {
+        row["position"]: json.loads(row["value"])
+        for row in _rows(engine, sa.select(T["header"]).where(T["header"].c.name == "note"))
+    }
+    changesets = _rows(engine, sa.select(T["changeset"]))
+    codes = {row["position"]: row["reason_code"] for row in changesets}
+    revisions = _rows(engine, sa.select(T["revision"]))
+    for row in revisions:
+        assert notes[row["position"]].strip()
+        assert codes[row["position"]]
+    return len(revisions)
+
+
+def nothing_names_a_merged_record(engine: Engine) -> int:
+    """Every record that a present one names is there, and was not merged away."""
+    held = _present(engine)
+    named = 0
+    for record in held.values():
+        for target in references(record.kind, record.fields):
+            assert held[target].state is not RecordState.MERGED, (record.id, target)
+            named += 1
+    return named
+
+
+def log_is_gapless(engine: Engine) -> int:
+    """Positions are 1 … n, each with one changeset and one entry; times never run backwards."""
+    (head,) = _rows(engine, sa.select(T["head"]))
+    positions = [*range(1, head["size"] + 1)]
+    changesets = _rows(engine, sa.select(T["changeset"]).order_by(T["changeset"].c.position))
+    entries = _rows(engine, sa.select(T["entry"].c.position).order_by(T["entry"].c.position))
+    assert [row["position"] for row in changesets] == positions
+    assert [row["position"] for row in entries] == positions
+    times = [row["recorded_at"] for row in changesets]
+    assert times == sorted(times)
+    assert head["recorded_at"] == (times[-1] if times else "")
+    return len(positions)
+
+
+def entries_follow_from_rows(engine: Engine) -> int:
+    """Values and salts give the digests; digests the documents, entries, leaves and the head."""
+    peaks = Peaks()
+    documents, headers = _documents(engine), _headers(engine)
+    rows = _rows(
+        engine,
+        sa.select(T["changeset"], T["entry"].c.body, T["entry"].c.leaf_hash)
+        .join_from(T["changeset"], T["entry"])
+        .order_by(T["changeset"].c.position),
+    )
+    for row in rows:
+        body = _entry(row, headers[row["position"]], documents[row["position"]])
+        assert body == row["body"].encode(), row["position"]
+        assert leaf_hash(body) == row["leaf_hash"], row["position"]
+        assert json.loads(body)["recordedAt"] == row["recorded_at"]
+        peaks = peaks.append(row["leaf_hash"])
+    (head,) = _rows(engine, sa.select(T["head"]))
+    assert Peaks.decode(head["peaks"]) == peaks
+    return len(rows)
+
+
+def _entry(row: Any, headers: list[Any], documents: list[bytes]) -> bytes:
+    at = parse_instant(row["recorded_at"])
+    assert instant_text(at) == row["recorded_at"]
+    return entry(
+        kind=row["kind"],
+        position=row["position"],
+        changeset=row["id"],
+        recorded_at=at,
+        editor=row["editor"],
+        newsroom=row["newsroom"],
+        role=row["role"],
+        reason_code=row["reason_code"],
+        public=[one["digest"] for one in headers if not one["restricted"]],
+        restricted=[one["digest"] for one in headers if one["restricted"]],
+        revisions=changeset_root(documents),
+        reverts=row["reverts"],
+        on_behalf_of=row["on_behalf_of"],
+    )
+
+
+def _headers(engine: Engine) -> dict[int, list[Any]]:
+    headers: dict[int, list[Any]] = defaultdict(list)
+    for row in _rows(engine, sa.select(T["header"])):
+        _opens(row["name"], row["value"], row)
+        headers[row["position"]].append(row)
+    return headers
+
+
+def _documents(engine: Engine) -> dict[int, list[bytes]]:
+    """Return the revision documents of each changeset, and check that `prev` leaves no hole."""
+    digests: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for row in _rows(engine, sa.select(T["change"])):
+        _opens(row["field"], row["after"], row)
+        digests[row["record_id"], row["version"]].append(row["digest"])
+    documents: dict[int, list[bytes]] = defaultdict(list)
+    last: dict[str, int] = {}
+    for row in _revisions(engine):
+        assert row["prev"] == last.get(row["record_id"]), row["record_id"]
+        last[row["record_id"]] = row["position"]
+        documents[row["position"]].append(
+            revision_document(
+                record=row["record_id"],
+                version=row["version"],
+                action=row["action"],
+                prev=row["prev"],
+                public=digests[row["record_id"], row["version"]],
+                restricted=[],
+            )
+        )
+    return documents
+
+
+def _opens(name: str, value: str, row: Any) -> None:
+    disclosure = disclose(decode_base64url(row["salt"]), name, json.loads(value))
+    assert digest(disclosure) == row["digest"], (name, value)
+
+
+def _steps(engine: Engine) -> dict[str, list[tuple[Action, list[Change]]]]:
+    changes: dict[tuple[str, int], list[Change]] = defaultdict(list)
+    for row in _rows(engine, sa.select(T["change"]).order_by(T["change"].c.place)):
+        change = Change(row["field"], json.loads(row["before"]), json.loads(row["after"]))
+        changes[row["record_id"], row["version"]].append(change)
+    steps: dict[str, list[tuple[Action, list[Change]]]] = defaultdict(list)
+    for row in _revisions(engine):
+        key = row["record_id"], row["version"]
+        steps[row["record_id"]].append((Action(row["action"]), changes[key]))
+    return steps
+
+
+def _revisions(engine: Engine) -> list[Any]:
+    columns = T["revision"].c
+    return _rows(engine, sa.select(T["revision"]).order_by(columns.position, columns.place))
+
+
+def _present(engine: Engine) -> dict[str, Record]:
+    with engine.connect() as connection:
+        ids = connection.execute(sa.select(T["record"].c.id)).scalars().all()
+        return load_present(connection, ids)
+
+
+def _rows(engine: Engine, query: sa.Select[Any]) -> list[Any]:
+    with engine.connect() as connection:
+        return list(connection.execute(query).mappings())

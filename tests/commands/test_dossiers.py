@@ -1,0 +1,473 @@
+"""Dossiers: what is loaded, what stops a load, and that an export is the ledger again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from importlib.resources import files
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from jsonschema import Draft202012Validator
+
+from app.commands import access
+from app.commands.dossiers import Loaded, load
+from app.commands.submit import Submission, submit
+from app.domain.codes import ChangesetKind, Role
+from app.domain.decisions import Editing
+from app.domain.dossiers import parse_line
+from app.domain.errors import BadArgument, LoadStopped, Refused
+from app.domain.field_types import Code
+from app.domain.kinds import KINDS
+from app.domain.operations import OPERATION_TAGS
+from app.reads.dossiers import export, part
+from app.store import dossiers as store
+from app.store.database import open_engine, parse_url
+from app.store.records import load_as_of
+from tests.databases import Databases
+
+DEMO = (files("app.demo") / "dossier.jsonl").read_bytes().splitlines(keepends=True)
+
+
+class Ledger:
+    """A ledger with one editor: the driver of these tests."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(parse_url(url))
+        self.newsroom = access.add_newsroom(self.engine, "House", house=True)
+        editor = access.add_editor(self.engine, "Ann", newsroom="House", role="EDITOR")
+        self.editing = Editing(editor, self.newsroom, Role.EDITOR, "Ann")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def load(self, *lines: Any, **how: Any) -> Loaded:
+        return load(self.engine, [_bytes(line) for line in lines], self.editing, **how)
+
+    def commit(self, *operations: dict[str, Any], **more: Any) -> Any:
+        reason = {"code": "OTHER", "note": "A reason.", "internalNote": "Between us."}
+        body = {"reason": reason, "operations": list(operations)}
+        return submit(self.engine, Submission(body, self.editing, **more))
+
+    def revert(self, position: int | None) -> Any:
+        body = {"reason": {"code": "ENTRY_ERROR", "note": "Put back."}}
+        return submit(self.engine, Submission(body, self.editing, reverts=position))
+
+    def export(self, first: int = 1, last: int | None = None) -> list[str]:
+        with store.reading(self.engine.url) as connection:
+            wanted = part(connection, "there", first=first, last=last)
+            return list(export(connection, wanted))
+
+    def head(self) -> int:
+        with store.reading(self.engine.url) as connection:
+            return store.head_position(connection)
+
+    def contents(self) -> list[Any]:
+        """Everything that an export promises to keep, in the order of the log."""
+        with store.reading(self.engine.url) as connection:
+            return [
+                (
+                    stored.reason_code,
+                    stored.headers["note"],
+                    stored.headers.get("internalNote"),
+                    stored.headers.get("origin"),
+                    stored.made,
+                )
+                for batch in store.changesets(connection, 1, self.head())
+                for stored in batch
+            ]
+
+    def records(self, position: int | None = None) -> dict[str, Any]:
+        """State and fields of every record, now or as of a position."""
+        with store.reading(self.engine.url) as connection:
+            ids = connection.execute(sa.text("SELECT id FROM record")).scalars().all()
+            found = load_as_of(connection, ids, self.head() if position is None else position)
+        return {key: (record.state, record.fields) for key, record in found.items()}
+
+
+def _bytes(line: Any) -> bytes:
+    if isinstance(line, bytes):
+        return line
+    return line.encode() if isinstance(line, str) else json.dumps(line).encode()
+
+
+@pytest.fixture
+def ledger(database_url: str) -> Iterator[Ledger]:
+    """An empty ledger, on SQLite, then on PostgreSQL."""
+    with closing(Ledger(database_url)) as made:
+        yield made
+
+
+@pytest.fixture
+def other(databases: Databases, ledger: Ledger) -> Iterator[Ledger]:
+    """A second empty ledger, on the same kind of database."""
+    kind = ledger.engine.dialect.name
+    with databases.clone(kind) as url, closing(Ledger(url)) as made:
+        yield made
+
+
+def line(*operations: dict[str, Any], note: str = "As reported.", **more: Any) -> dict[str, Any]:
+    """A line of a dossier."""
+    reason = {"code": "NEW_SOURCE", "note": note}
+    return {"input": {"reason": reason, "operations": list(operations)}, **more}
+
+
+def actor(ref: str, **fields: Any) -> dict[str, Any]:
+    return {"addActor": {"ref": ref, "name": ref[1:], "kind": "STATE", **fields}}
+
+
+def transfer(ref: str, **fields: Any) -> dict[str, Any]:
+    return {"addTransfer": {"ref": ref, "title": ref[1:], **fields}}
+
+
+def without_origins(contents: Iterable[Any]) -> list[Any]:
+    return [(code, note, internal, made) for code, note, internal, _origin, made in contents]
+
+
+# --- loading ------------------------------------------------------------------
+
+
+def test_the_demo_dossier_loads_line_by_line(ledger: Ledger) -> None:
+    """Each line is a changeset of kind IMPORT, with its origin beside it."""
+    loaded = ledger.load(*DEMO)
+
+    assert (loaded.lines, loaded.written, loaded.first, loaded.last) == (38, 38, 1, 38)
+    origins = [origin for _, _, _, origin, _ in ledger.contents()]
+    assert origins[0]["editor"] == "Mara Lindqvist"
+    assert origins[34]["kind"] == "MERGE"
+
+
+def test_loading_a_file_again_changes_nothing(ledger: Ledger) -> None:
+    ledger.load(*DEMO)
+
+    again = ledger.load(*DEMO)
+
+    assert (again.lines, again.skipped, again.written) == (38, 38, 0)
+    assert ledger.head() == 38
+
+
+def test_a_load_goes_on_where_it_was_stopped(ledger: Ledger) -> None:
+    """Lines that are loaded are skipped, and their refs are known again."""
+    good = [line(actor("#north")), line(transfer("#horses", giver="#north"))]
+    bad = line(transfer("#shells", giver="#nobody"))
+    mended = line(transfer("#shells", giver="#north", partOf="#horses"))
+    with pytest.raises(LoadStopped) as stopped:
+        ledger.load(*good, bad)
+
+    loaded = ledger.load(*good, mended)
+
+    assert stopped.value.loaded == Loaded(2, 0, 2, stopped.value.loaded.warnings, 1, 2)
+    assert (loaded.skipped, loaded.first, loaded.last) == (2, 3, 3)
+
+
+def test_a_refused_line_names_line_operation_and_field(ledger: Ledger) -> None:
+    bad = line(actor("#north"), transfer("#horses", quantity={"amount": "many", "unit": "head"}))
+
+    with pytest.raises(LoadStopped) as stopped:
+        ledger.load(line(actor("#south")), b"\n", bad)
+
+    assert stopped.value.line == 3
+    assert stopped.value.operations == ("addActor", "addTransfer")
+    assert isinstance(stopped.value.fault, Refused)
+    (refusal,) = stopped.value.fault.refusals
+    assert refusal.path == ("operations", 1, "addTransfer", "quantity", "amount")
+    assert ledger.head() == 1
+
+
+def test_two_lines_that_say_the_same_are_two_changesets(ledger: Ledger) -> None:
+    twice = line({"addItem": {"name": "Horse", "kind": "LIVE_ANIMAL"}})
+
+    loaded = ledger.load(twice, twice)
+    again = ledger.load(twice, twice, twice)
+
+    assert (loaded.written, again.skipped, again.written) == (2, 2, 1)
+
+
+def test_a_ref_that_means_another_record_makes_another_line(ledger: Ledger) -> None:
+    """Two dossiers may use one ref; the second one's line is not taken for the first's."""
+    retitle = line({"reviseActor": {"id": "#a", "version": 1, "set": {"country": "RU"}}})
+    ledger.load(line(actor("#a", description="One.")), retitle)
+
+    loaded = ledger.load(line(actor("#a", description="Another.")), retitle)
+
+    assert loaded.written == 2
+
+
+def test_all_or_nothing_takes_the_file_as_one_transaction(ledger: Ledger) -> None:
+    bad = line(transfer("#horses", giver="#nobody"))
+
+    with pytest.raises(LoadStopped) as stopped:
+        ledger.load(line(actor("#north")), bad, all_or_nothing=True)
+
+    assert ledger.head() == 0
+    assert stopped.value.loaded == Loaded()
+    assert ledger.load(line(actor("#north")), all_or_nothing=True).last == 1
+
+
+def test_a_dry_run_lets_later_lines_see_earlier_ones_and_writes_nothing(ledger: Ledger) -> None:
+    loaded = ledger.load(
+        line(actor("#north")), line(transfer("#horses", giver="#north")), dry_run=True
+    )
+
+    assert (loaded.written, loaded.first, loaded.last) == (2, 1, 2)
+    assert ledger.head() == 0
+
+
+def test_given_ids_are_kept_and_taken_ones_refused(ledger: Ledger) -> None:
+    fixed = "actor_01j6a3k7x2e5vrm8n9p0q4s6t8"
+    given = line(actor("#north"), ids={"#north": fixed})
+    ledger.load(given)
+
+    with pytest.raises(LoadStopped, match="exists already in this ledger"):
+        ledger.load(line(actor("#south"), ids={"#south": fixed}))
+
+    assert list(ledger.records()) == [fixed]
+
+
+@pytest.mark.parametrize(
+    ("broken", "path", "words"),
+    [
+        (b'{"input": {}, "input": {}}', (), "twice"),
+        (b'{"input": NaN}', (), "NaN"),
+        (b'{"input": "\xff"}', (), "not UTF-8"),
+        (b'{"input": ', (), "no JSON"),
+        (b"[]", (), "one JSON object"),
+        (b'{"input": ' + b"[" * 100 + b"]" * 100 + b"}", (), "levels deep"),
+        (b'{"input": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", (), "too deeply"),
+        (b'{"input": ' + b"9" * 5_000 + b"}", (), "too long"),
+        (b"{}", ("input",), "needs an input"),
+        (b'{"input": {}, "inputs": 1}', ("inputs",), "unknown here"),
+        (b'{"input": {}, "kind": "EDITED"}', ("kind",), "one of"),
+        (b'{"input": {}, "kind": []}', ("kind",), "one of"),
+        (b'{"input": {}, "redactions": [{}]}', ("redactions",), "cannot be loaded"),
+        (b'{"input": {}, "ids": {"#a": "actor_01j6a3k7x2e5vrm8n9p0q4s6t8"}}', ("ids", "#a"),
+         "defines"),
+        (b'{"input": {}, "origin": {"position": 0}}', ("origin", "position"), "from 1"),
+        (b'{"input": {}, "origin": {"recordedAt": "noon"}}', ("origin", "recordedAt"), "RFC 3339"),
+        (b'{"input": {}, "origin": {"author": "Ann"}}', ("origin", "author"), "unknown here"),
+        (b'{"input": {}, "kind": "EDIT", "origin": {"kind": "MERGE"}}', ("kind",), "agree"),
+    ],
+)  # fmt: skip
+def test_a_broken_line_is_refused_with_its_fault(broken: bytes, path: Any, words: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_line(broken)
+
+    (refusal,) = refused.value.refusals
+    assert (refusal.path, words in refusal.message) == (path, True), refusal.message
+
+
+# --- exporting ----------------------------------------------------------------
+
+
+def test_the_demo_exported_and_loaded_is_an_equal_ledger(ledger: Ledger, other: Ledger) -> None:
+    """The same records, ids, versions, actions, changes, reasons and origins."""
+    ledger.load(*DEMO)
+    exported = ledger.export()
+
+    other.load(*exported)
+
+    assert other.contents() == ledger.contents()
+    assert other.records() == ledger.records()
+    assert other.export() == exported
+
+
+def test_what_was_edited_here_is_exported_with_its_origin(ledger: Ledger, other: Ledger) -> None:
+    outcome = ledger.commit(actor("#north"))
+
+    other.load(*ledger.export())
+
+    ((_, _, internal, origin, _),) = other.contents()
+    assert internal == "Between us."
+    assert origin == {
+        "position": 1,
+        "recordedAt": outcome.recorded_at,
+        "editor": "Ann",
+        "newsroom": "House",
+        "ledger": "there",
+        "kind": "EDIT",
+    }
+    assert other.export() == ledger.export()
+
+
+def eventful(ledger: Ledger) -> None:
+    """A history with all that merges and reverts can do, to records of every state."""
+    refs = dict(
+        ledger.commit(
+            actor("#a"), actor("#b"), actor("#c", actsFor="#b"),
+            transfer("#held", giver="#a", receiver="#b", summary="One."),
+            transfer("#gone", giver="#a"),
+            {"addItem": {"ref": "#horse", "name": "Horse", "kind": "LIVE_ANIMAL"}},
+        ).refs
+    )  # fmt: skip
+    versions = {ref: count(1) for ref in refs}
+
+    def based(ref: str) -> dict[str, Any]:
+        return {"id": refs[ref], "version": next(versions[ref])}
+
+    def stepped(*touched: str) -> None:
+        for ref in touched:
+            next(versions[ref])
+
+    ledger.commit({"retract": based("#gone")})
+    merged = ledger.commit({"merge": {**based("#a"), "into": refs["#b"]}})
+    stepped("#held", "#gone")
+    chained = ledger.commit(
+        {"merge": {**based("#b"), "into": refs["#c"]}},
+        {"reviseActor": {**based("#c"), "set": {"actsFor": None}}},
+    )
+    stepped("#a", "#held", "#gone")
+    unchained = ledger.revert(chained.position)
+    stepped("#a", "#b", "#c", "#held", "#gone")
+    ledger.revert(unchained.position)
+    stepped("#a", "#b", "#c", "#held", "#gone")
+    ledger.revert(ledger.head())
+    stepped("#a", "#b", "#c", "#held", "#gone")
+    unmerged = ledger.revert(merged.position)
+    stepped("#a", "#held", "#gone")
+    ledger.revert(unmerged.position)
+    stepped("#a", "#held", "#gone")
+    restored = ledger.commit(
+        {"restore": based("#a")},
+        {"reviseTransfer": {**based("#held"), "set": {"giver": refs["#a"], "summary": None}}},
+    )
+    ledger.revert(restored.position)
+    stepped("#a", "#held")
+    ledger.commit({"restore": based("#gone")}, {"retract": based("#horse")})
+    ledger.commit(
+        {
+            "reviseTransfer": {
+                **based("#gone"),
+                "set": {
+                    "value": {"amount": "10.5", "unit": "EUR", "basis": "CIF"},
+                    "occurred": "2024-08~",
+                },
+            }
+        },
+        {"reviseItem": {**based("#horse"), "set": {"unit": "head"}}},
+        kind=ChangesetKind.IMPORT,
+    )
+
+
+def test_merges_and_reverts_are_exported_so_that_they_load(ledger: Ledger, other: Ledger) -> None:
+    """Also what steps retracted and merged records, which no editor could ask for."""
+    eventful(ledger)
+
+    other.load(*ledger.export())
+
+    assert without_origins(other.contents()) == without_origins(ledger.contents())
+    assert other.records() == ledger.records()
+    assert other.export() == ledger.export()
+
+
+def test_what_a_merge_implies_is_not_said_again(ledger: Ledger) -> None:
+    refs = ledger.commit(actor("#a"), actor("#b"), transfer("#t", giver="#a")).refs
+    ledger.commit({"merge": {"id": refs["#a"], "version": 1, "into": refs["#b"]}})
+
+    exported = json.loads(ledger.export()[1])
+
+    assert exported["input"]["operations"] == [
+        {"merge": {"id": refs["#a"], "version": 1, "into": refs["#b"]}}
+    ]
+    assert exported["kind"] == "MERGE"
+
+
+def test_every_partial_export_loads_and_ends_in_the_same_state(
+    ledger: Ledger, other: Ledger, databases: Databases
+) -> None:
+    """It starts with the state it builds on; versions of that state start anew."""
+    eventful(ledger)
+    head, kind = ledger.head(), ledger.engine.dialect.name
+    for first in range(2, head + 1):
+        with databases.clone(kind) as url, closing(Ledger(url)) as loaded:
+            loaded.load(*ledger.export(first=first))
+
+            assert loaded.records() == ledger.records(), f"from {first}"
+            assert without_origins(loaded.contents())[-1][:3] == (
+                "OTHER",
+                "A reason.",
+                "Between us.",
+            )
+
+
+def test_a_part_of_the_demo_loads(ledger: Ledger, other: Ledger) -> None:
+    ledger.load(*DEMO)
+
+    other.load(*ledger.export(first=20, last=30))
+
+    assert other.records() == ledger.records(30)
+    note = "The state at position 19 of there, on which what follows builds."
+    assert other.contents()[0][1] == note
+
+
+def test_links_to_later_records_of_the_same_kind_survive_a_partial_export(
+    ledger: Ledger, other: Ledger
+) -> None:
+    """Two transfers may each be consideration for the other: neither can come first."""
+    refs = ledger.commit(
+        transfer("#one", considerationFor="#two"), transfer("#two", considerationFor="#one")
+    ).refs
+    ledger.commit({"retract": {"id": refs["#one"], "version": 1}})
+    ledger.commit({"reviseTransfer": {"id": refs["#two"], "version": 1, "set": {"title": "2"}}})
+
+    other.load(*ledger.export(first=3))
+
+    assert other.records() == ledger.records()
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (2, 1), (3, None), (1, 3), (3, 2)])
+def test_a_part_that_is_not_there_is_refused(ledger: Ledger, first: int, last: int | None) -> None:
+    ledger.load(line(actor("#a")), line(actor("#b")))
+
+    with pytest.raises(BadArgument, match="positions 1 to 2"):
+        ledger.export(first, last)
+
+
+def test_an_empty_ledger_exports_no_line(ledger: Ledger) -> None:
+    assert ledger.export() == []
+
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "schema/json/dossier.schema.json").read_text())
+
+
+def test_the_schema_of_a_line_admits_the_demo_and_what_is_exported(ledger: Ledger) -> None:
+    """`schema/json/dossier.schema.json` is what others validate their dossiers with."""
+    validator = Draft202012Validator(SCHEMA)
+    eventful(ledger)
+
+    lines = [json.loads(text) for text in (*DEMO, *ledger.export(), *ledger.export(first=5))]
+
+    assert [fault for one in lines for fault in validator.iter_errors(one)] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        line(),
+        line(actor("north")),
+        line(actor("#a", name=None)),
+        line(actor("#a", colour="red")),
+        line(transfer("#a", quantity={"unit": "head"})),
+        line({"retract": {"id": "#a", "version": 1}, "restore": {"id": "#a", "version": 1}}),
+        line(actor("#a"), ids={"#a": "editor_01j6a3k7x2e5vrm8n9p0q4s6t8"}),
+        line(actor("#a"), origin={"author": "Ann"}),
+    ],
+)
+def test_the_schema_of_a_line_refuses_what_loading_refuses(wrong: Any) -> None:
+    assert not Draft202012Validator(SCHEMA).is_valid(wrong)
+
+
+def test_the_schema_of_a_line_knows_every_kind_field_and_code() -> None:
+    for kind in KINDS.values():
+        known = SCHEMA["$defs"][f"{kind.name}Fields"]["properties"]
+        assert list(known) == list(kind.fields)
+        for field in kind.fields.values():
+            if isinstance(field.type, Code):
+                assert known[field.name]["anyOf"][0] == {"enum": list(field.type.codes)}
+        required = [field.name for field in kind.fields.values() if field.required]
+        assert SCHEMA["$defs"][f"add{kind.title}"]["required"] == required
+    assert set(SCHEMA["$defs"]["operation"]["properties"]) == set(OPERATION_TAGS)

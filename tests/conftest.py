@@ -1,0 +1,62 @@
+"""What every test may ask for.
+
+The PostgreSQL server is one for the whole run, however many workers it has, and is started when
+the first test asks for it; see `tests.postgres`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.databases import KINDS, Databases
+
+RUN_FOLDER = "CORRIGENDA_TEST_RUN"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Open the run before the workers start: they find its folder in their environment."""
+    if not hasattr(config, "workerinput"):
+        os.environ[RUN_FOLDER] = str(postgres.open_run())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server after the last worker, also when tests failed or were interrupted."""
+    if not hasattr(config, "workerinput") and RUN_FOLDER in os.environ:
+        postgres.close_run(Path(os.environ.pop(RUN_FOLDER)))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> postgres.Server:
+    """A PostgreSQL server on which tests may create and drop databases of their own."""
+    return postgres.shared_server(Path(os.environ[RUN_FOLDER]))
+
+
+@pytest.fixture(scope="session")
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Databases]:
+    """Where tests get databases; PostgreSQL is started when one first asks for it."""
+    given = Databases(
+        tmp_path_factory.mktemp("databases"), lambda: request.getfixturevalue("postgres_server")
+    )
+    yield given
+    given.close()
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """The URL of an empty, migrated ledger of the test's own: SQLite, then PostgreSQL."""
+    with databases.clone(request.param) as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def empty_database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """The URL of a database without a schema: SQLite, then PostgreSQL."""
+    with databases.empty(request.param) as url:
+        yield url

@@ -1,0 +1,72 @@
+"""Databases for tests: an empty ledger is migrated once a run, and cloned for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from app.store import migrations
+from tests import postgres
+
+KINDS = ("sqlite", "postgresql")
+
+
+class Databases:
+    """Databases of one kind, of which each test gets one of its own."""
+
+    def __init__(self, folder: Path, server: Callable[[], postgres.Server]) -> None:
+        self._folder = folder
+        self._start = server
+        self._started: postgres.Server | None = None
+        self._numbers = count(1)
+        self._templates: dict[str, str] = {}
+
+    @contextmanager
+    def empty(self, kind: str) -> Iterator[str]:
+        """Give the URL of a database that has nothing in it, not even a schema."""
+        name = self._name()
+        if kind == "sqlite":
+            yield f"sqlite:///{self._folder / name}.db"
+            return
+        yield self._server().create_database(name)
+        self._server().drop_database(name)
+
+    @contextmanager
+    def clone(self, kind: str) -> Iterator[str]:
+        """Give the URL of an empty ledger, migrated to the newest revision."""
+        name, template = self._name(), self._template(kind)
+        if kind == "sqlite":
+            yield f"sqlite:///{shutil.copy(template, self._folder / f'{name}.db')}"
+            return
+        yield self._server().create_database(name, template=template)
+        self._server().drop_database(name)
+
+    def close(self) -> None:
+        """Drop the template that lies on a server which may outlive the run."""
+        if "postgresql" in self._templates:
+            self._server().drop_database(self._templates["postgresql"])
+
+    def _server(self) -> postgres.Server:
+        self._started = self._started or self._start()
+        return self._started
+
+    def _name(self) -> str:
+        return f"test_{os.getpid()}_{next(self._numbers)}"
+
+    def _template(self, kind: str) -> str:
+        if kind not in self._templates:
+            self._templates[kind] = self._migrated(kind)
+        return self._templates[kind]
+
+    def _migrated(self, kind: str) -> str:
+        name = f"template_{os.getpid()}"
+        if kind == "sqlite":
+            file = self._folder / f"{name}.db"
+            migrations.upgrade(f"sqlite:///{file}")
+            return str(file)
+        migrations.upgrade(self._server().create_database(name))
+        return name

@@ -1,0 +1,297 @@
+"""A driver that speaks the words of the domain, over the one door and a real database.
+
+    newsroom = Newsroom.founded(engine, "House desk")
+    horses = newsroom.add_transfer(quantity=30)
+    newsroom.revise(horses, quantity=24, reason="The veterinary service counted 24.")
+    refusal = refused(newsroom.revise, horses, quantity=26, based_on=1)
+
+Fields are given in snake case; a bare number as a quantity counts heads. Whatever is not the
+point of a test has a default. Every method that writes raises `Refused` when it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from app.commands.submit import Outcome, Submission, fresh_id, instant_text, submit, utc_now
+from app.domain.codes import Action, ChangesetKind, Role
+from app.domain.decisions import Editing
+from app.domain.errors import Refusal, Refused
+from app.domain.records import Change, Record, kind_name
+from app.store import access, tables
+from app.store.database import open_engine, parse_url
+from app.store.records import load_made, load_present
+
+T = tables.metadata.tables
+NOTE = "So that the ledger says what its sources say."
+REQUIRED: Mapping[str, Mapping[str, Any]] = {
+    "actor": {"name": "Russia", "kind": "STATE"},
+    "item": {"name": "Horse", "kind": "LIVE_ANIMAL"},
+    "transfer": {"title": "Horses for North Korea"},
+    "citation": {"kind": "PRESS_RELEASE", "title": "Statement of the veterinary service"},
+    "claim": {"field": "QUANTITY", "stance": "ASSERTS"},
+}
+
+
+@contextmanager
+def opened(url: str, *, pool_size: int = 10) -> Iterator[Engine]:
+    """Give an engine on a migrated database, and close its connections afterwards."""
+    engine = open_engine(parse_url(url), pool_size=pool_size)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def refused(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Refusal:
+    """Return the one refusal that a call meets; fail when it meets none, or several."""
+    (refusal,) = refusals(call, *args, **kwargs)
+    return refusal
+
+
+def refusals(call: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Refusal, ...]:
+    """Return everything that stands against a call; fail when nothing does."""
+    try:
+        outcome = call(*args, **kwargs)
+    except Refused as found:
+        return found.refusals
+    raise AssertionError(f"not refused: {outcome}")
+
+
+def heads(amount: str | float) -> dict[str, Any]:
+    """Return so many heads as a measure."""
+    return {"amount": str(amount), "unit": "head"}
+
+
+@dataclass(frozen=True)
+class Revised:
+    """One step in a record's history, as it is stored."""
+
+    version: int
+    action: Action
+    position: int
+    note: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Newsroom:
+    """An editor at work for a newsroom."""
+
+    engine: Engine
+    editing: Editing
+    clock: Callable[[], Any] = field(default=utc_now)
+
+    @classmethod
+    def founded(
+        cls, engine: Engine, name: str = "House desk", role: Role = Role.EDITOR
+    ) -> Newsroom:
+        """Enter a newsroom with one editor."""
+        now = utc_now()
+        newsroom = fresh_id("newsroom", int(now.timestamp() * 1000))
+        with engine.begin() as connection:
+            access.insert(
+                connection,
+                "newsroom",
+                id=newsroom,
+                name=name,
+                house=False,
+                created_at=instant_text(now),
+            )
+        return cls(engine, Editing("", newsroom, role, "")).colleague("Ann", role)
+
+    def colleague(self, name: str, role: Role | None = None) -> Newsroom:
+        """Enter another editor of the same newsroom."""
+        now = utc_now()
+        given = role or self.editing.role
+        editor = fresh_id("editor", int(now.timestamp() * 1000))
+        with self.engine.begin() as connection:
+            access.insert(
+                connection,
+                "editor",
+                id=editor,
+                newsroom=self.editing.newsroom,
+                name=name,
+                role=given,
+                created_at=instant_text(now),
+            )
+        return replace(self, editing=Editing(editor, self.editing.newsroom, given, name))
+
+    # --- writing --------------------------------------------------------------
+
+    def commit(
+        self,
+        *operations: Mapping[str, Any],
+        reason: str = NOTE,
+        code: str = "CLARIFICATION",
+        key: str | None = None,
+        dry_run: bool = False,
+        preview: Callable[..., Any] | None = None,
+        **more: Any,
+    ) -> Outcome:
+        """Submit operations as they stand in a `CommitInput`."""
+        body = {"reason": {"code": code, "note": reason}, "operations": list(operations)}
+        return self.submit(body, key=key, dry_run=dry_run, preview=preview, **more)
+
+    def submit(
+        self,
+        body: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        preview: Callable[..., Any] | None = None,
+        **more: Any,
+    ) -> Outcome:
+        """Submit a whole `CommitInput`."""
+        submission = Submission(body, self.editing, idempotency_key=key, **more)
+        return submit(self.engine, submission, clock=self.clock, preview=preview)
+
+    def add_actor(self, name: str = "Russia", **fields: Any) -> str:
+        return self._add("actor", {"name": name, **fields})
+
+    def add_item(self, name: str = "Horse", **fields: Any) -> str:
+        return self._add("item", {"name": name, **fields})
+
+    def add_transfer(self, title: str = "Horses for North Korea", **fields: Any) -> str:
+        return self._add("transfer", {"title": title, **fields})
+
+    def add_citation(self, **fields: Any) -> str:
+        return self._add("citation", fields)
+
+    def add_claim(self, subject: str, value: Any = 24, **fields: Any) -> str:
+        """Add a claim about a record, QUANTITY by default, from a source of its own."""
+        cited = fields.pop("citation", None) or self.add_citation()
+        return self._add(
+            "claim", {"subject": subject, "value": _claimed(value), "citation": cited, **fields}
+        )
+
+    def revise(
+        self, record_id: str, *, reason: str = NOTE, based_on: int | None = None, **fields: Any
+    ) -> Outcome:
+        """Give a record other values; the version is the present one unless it is given."""
+        revise = {"id": record_id, "version": based_on or self.version(record_id)}
+        kind = kind_name(record_id).capitalize()
+        return self.commit({f"revise{kind}": {**revise, "set": given(fields)}}, reason=reason)
+
+    def retract(self, record_id: str, *, based_on: int | None = None) -> Outcome:
+        return self.commit(self.on(record_id, "retract", based_on))
+
+    def restore(self, record_id: str, *, based_on: int | None = None) -> Outcome:
+        return self.commit(self.on(record_id, "restore", based_on))
+
+    def merge(self, duplicate: str, into: str, *, based_on: int | None = None) -> Outcome:
+        return self.commit(self.on(duplicate, "merge", based_on, into=into), code="DUPLICATE")
+
+    def revert(self, position: int, *, reason: str = NOTE, **more: Any) -> Outcome:
+        """Put back what the changeset at a position changed."""
+        body = {"reason": {"code": "ENTRY_ERROR", "note": reason}}
+        return self.submit(body, reverts=position, **more)
+
+    def on(self, record_id: str, tag: str, based_on: int | None = None, **more: Any) -> Any:
+        """Return an operation on the present version of a record."""
+        return {tag: {"id": record_id, "version": based_on or self.version(record_id), **more}}
+
+    def _add(self, kind: str, fields: Mapping[str, Any]) -> str:
+        operation = {f"add{kind.capitalize()}": {"ref": "#it", **REQUIRED[kind], **given(fields)}}
+        return self.commit(operation, code="INITIAL_ENTRY").refs["#it"]
+
+    # --- reading --------------------------------------------------------------
+
+    def record(self, record_id: str) -> Record:
+        """Return the present version of a record."""
+        with self.engine.connect() as connection:
+            return load_present(connection, [record_id])[record_id]
+
+    def version(self, record_id: str) -> int:
+        return self.record(record_id).version
+
+    def held(self, record_id: str, name: str) -> Any:
+        """Return the value that a record holds in a field now."""
+        return self.record(record_id).fields.get(name)
+
+    def history(self, record_id: str) -> list[Revised]:
+        """Return the steps of a record from first to last, each with its reason."""
+        revision, header = T["revision"], T["header"]
+        query = (
+            sa.select(revision, header.c.value)
+            .join_from(revision, header, revision.c.position == header.c.position)
+            .where(revision.c.record_id == record_id, header.c.name == "note")
+            .order_by(revision.c.version)
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+            return [
+                Revised(
+                    row["version"],
+                    made.action,
+                    row["position"],
+                    json.loads(row["value"]),
+                    made.changes,
+                )
+                for row in rows
+                for made in load_made(connection, row["position"])
+                if made.record_id == record_id
+            ]
+
+    def quantities(self, transfer: str) -> list[int]:
+        """Return the amounts that a transfer held, the first one first."""
+        return [
+            int(change.after["amount"])
+            for step in self.history(transfer)
+            for change in step.changes
+            if change.field == "quantity"
+        ]
+
+    def head(self) -> int:
+        """Return the newest position of the log."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(sa.select(T["head"].c.size)).scalar_one())
+
+    def changeset(self, position: int) -> Mapping[str, Any]:
+        """Return a changeset's row."""
+        query = sa.select(T["changeset"]).where(T["changeset"].c.position == position)
+        with self.engine.connect() as connection:
+            return connection.execute(query).mappings().one()
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows in every table."""
+        with self.engine.connect() as connection:
+            return {
+                name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+                for name, table in T.items()
+            }
+
+
+def imports(newsroom: Newsroom, line: Mapping[str, Any], known: Mapping[str, str]) -> Outcome:
+    """Submit one line of a dossier as an import does."""
+    return newsroom.submit(
+        line["input"],
+        kind=ChangesetKind.IMPORT,
+        known=known,
+        origin=line.get("origin"),
+        ids=line.get("ids", {}),
+    )
+
+
+def given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields as the input spells them."""
+    return {_camel(name): _value(name, value) for name, value in fields.items()}
+
+
+def _value(name: str, value: Any) -> Any:
+    return heads(value) if name == "quantity" and isinstance(value, int) else value
+
+
+def _claimed(value: Any) -> Any:
+    return {"quantity": heads(value)} if isinstance(value, int) else value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

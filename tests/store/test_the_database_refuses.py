@@ -1,0 +1,685 @@
+"""The database itself refuses to forget, whoever connects to it and with whatever tool.
+
+Every statement here is raw SQL through the plain drivers. The SQLite connection is an
+attacker's: foreign keys and recursive triggers are off.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import cache
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from app.store.database import parse_url, sqlite_file
+from app.store.tables import END, LEDGER_TABLES, RECORD_TABLES, metadata
+from tests.databases import KINDS, Databases
+
+Values = dict[str, Any]
+
+NOON = "2026-01-01T12:00:00.000000Z"
+ONE_O_CLOCK = "2026-01-01T13:00:00.000000Z"
+
+
+class RawLedger:
+    """SQL on one connection, in one transaction that is taken back when the test ends."""
+
+    def __init__(self, url: str) -> None:
+        self.is_sqlite = url.startswith("sqlite")
+        self._connection = _connect(url)
+        self.run("BEGIN")
+
+    def run(self, statement: str, *values: Any) -> Any:
+        mark = "?" if self.is_sqlite else "%s"
+        return self._connection.execute(statement.replace("?", mark), values)
+
+    def insert(self, table: str, values: Values, *, verb: str = "INSERT") -> None:
+        columns = ", ".join(f'"{name}"' if name != "rowid" else name for name in values)
+        marks = ", ".join("?" for _ in values)
+        self.run(f'{verb} INTO "{table}" ({columns}) VALUES ({marks})', *values.values())
+
+    def update(self, table: str, column: str, value: Any, where: Values) -> None:
+        condition = " AND ".join(f'"{name}" = ?' for name in where)
+        self.run(f'UPDATE "{table}" SET "{column}" = ? WHERE {condition}', value, *where.values())
+
+    def refusal(self, statement: Callable[[], None]) -> str:
+        """Return what the database says to a statement that it has to refuse."""
+        self.run("SAVEPOINT before")
+        with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)) as refused:
+            statement()
+        self.run("ROLLBACK TO SAVEPOINT before")
+        return str(refused.value)
+
+    def rows(self, table: str) -> list[tuple[Any, ...]]:
+        return sorted(self.run(f'SELECT * FROM "{table}"').fetchall(), key=repr)
+
+    def commit(self) -> None:
+        self.run("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _connect(url: str) -> Any:
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(sqlite_file(parse_url(url)), isolation_level=None)
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("PRAGMA recursive_triggers = OFF")
+        return connection
+    return psycopg.connect(url, autocommit=True)
+
+
+# --- a ledger of one sealed changeset, with a row in every table ---------------
+
+
+def changeset(position: int, recorded_at: str = NOON) -> Values:
+    return {
+        "position": position, "id": f"changeset_{position}", "recorded_at": recorded_at,
+        "editor": "editor_1", "newsroom": "newsroom_1", "role": "EDITOR", "kind": "EDIT",
+        "reason_code": "INITIAL_ENTRY",
+    }  # fmt: skip
+
+
+def header(position: int, name: str = "reason.note") -> Values:
+    return {
+        "position": position, "name": name, "value": "A note.", "salt": "s", "digest": "d",
+        "restricted": False,
+    }  # fmt: skip
+
+
+def record(record_id: str, position: int) -> Values:
+    return {"id": record_id, "kind": record_id.split("_", maxsplit=1)[0], "created": position}
+
+
+def revision(record_id: str, version: int, position: int, place: int) -> Values:
+    return {
+        "record_id": record_id, "version": version, "position": position, "place": place,
+        "action": "ADD",
+    }  # fmt: skip
+
+
+def change(record_id: str, version: int, field: str = "summary") -> Values:
+    return {
+        "record_id": record_id, "version": version, "field": field, "place": 0,
+        "before": "null", "after": '"30 horses"', "salt": "s", "digest": "d",
+    }  # fmt: skip
+
+
+OF_ITS_KIND: dict[str, Values] = {
+    "actor": {"name": "Russia", "name_key": "russia", "kind": "STATE"},
+    "item": {"name": "Horse", "name_key": "horse", "kind": "LIVE_ANIMAL"},
+    "transfer": {"title": "Horses", "occurred_earliest": "", "occurred_latest": ""},
+    "citation": {
+        "kind": "NEWS_REPORT", "title": "Report", "published_earliest": "", "published_latest": "",
+    },
+    "claim": {
+        "subject": "transfer_1", "field": "QUANTITY", "stance": "ASSERTS",
+        "citation": "citation_1", "value_earliest": "", "value_latest": "",
+    },
+}  # fmt: skip
+
+
+def version(kind: str, record_id: str, number: int, position: int) -> Values:
+    return {
+        "id": record_id, "version": number, "entered": position, "superseded": END,
+        "state": "ACTIVE", "newsroom": "newsroom_1", **OF_ITS_KIND[kind],
+    }  # fmt: skip
+
+
+def derivation(number: int, position: int, place: int = 0) -> Values:
+    return {
+        "claim": "claim_1", "version": number, "place": place, "parent": "claim_2",
+        "derivation": "QUOTES", "entered": position, "superseded": END,
+    }  # fmt: skip
+
+
+def entry(position: int) -> Values:
+    return {"position": position, "body": "{}", "leaf_hash": b"leaf"}
+
+
+NEWSROOM = {"id": "newsroom_1", "name": "The House", "house": True, "created_at": NOON}
+EDITOR = {
+    "id": "editor_1", "newsroom": "newsroom_1", "name": "Ana", "role": "EDITOR",
+    "created_at": NOON,
+}  # fmt: skip
+KEY = {"id": "key_1", "editor": "editor_1", "label": "desk", "digest": "d1", "created_at": NOON}
+
+
+def tell_the_first_changeset(ledger: RawLedger) -> None:
+    """Write changeset 1 the way the application does: its entry and the head come last."""
+    ledger.insert("newsroom", NEWSROOM)
+    ledger.insert("editor", EDITOR)
+    ledger.insert("key", KEY)
+    ledger.insert("changeset", changeset(1))
+    ledger.insert("header", header(1))
+    # The second record of each kind has a revision and no version row yet.
+    ids = [f"{kind}_{number}" for kind in RECORD_TABLES for number in (1, 2)]
+    for place, record_id in enumerate(ids):
+        ledger.insert("record", record(record_id, 1))
+        ledger.insert("revision", revision(record_id, 1, 1, place))
+        ledger.insert("change", change(record_id, 1))
+    for kind in RECORD_TABLES:
+        ledger.insert(kind, version(kind, f"{kind}_1", 1, 1) | {"external_ref": "ours-1"})
+    ledger.insert("derivation", derivation(1, 1))
+    seal(ledger, 1)
+
+
+def seal(ledger: RawLedger, position: int, recorded_at: str = NOON) -> None:
+    ledger.insert("entry", entry(position))
+    ledger.run("UPDATE head SET size = ?, peaks = ?, recorded_at = ?", position, b"p", recorded_at)
+
+
+Told = Callable[[str], RawLedger]
+
+
+@pytest.fixture(scope="module")
+def told(databases: Databases) -> Iterator[Told]:
+    """Opens a ledger of either kind that holds one sealed changeset."""
+    with ExitStack() as stack:
+
+        @cache
+        def url(kind: str) -> str:
+            cloned = stack.enter_context(databases.clone(kind))
+            with closing(RawLedger(cloned)) as ledger:
+                tell_the_first_changeset(ledger)
+                ledger.commit()
+            return cloned
+
+        yield lambda kind: RawLedger(url(kind))
+
+
+@pytest.fixture(params=KINDS)
+def ledger(request: pytest.FixtureRequest, told: Told) -> Iterator[RawLedger]:
+    with closing(told(request.param)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sqlite_ledger(told: Told) -> Iterator[RawLedger]:
+    """For what PostgreSQL does not have: OR REPLACE and rowids."""
+    with closing(told("sqlite")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgres_ledger(told: Told) -> Iterator[RawLedger]:
+    """For what SQLite does not have: TRUNCATE and replication."""
+    with closing(told("postgresql")) as opened:
+        yield opened
+
+
+def open_changeset(ledger: RawLedger, position: int = 2) -> None:
+    ledger.insert("changeset", changeset(position))
+
+
+# --- nothing is forgotten ------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+def test_delete_is_refused(ledger: RawLedger, table: str) -> None:
+    """No row of the ledger can be deleted, and the refusal says so."""
+    before = ledger.rows(table)
+
+    refusal = ledger.refusal(lambda: ledger.run(f'DELETE FROM "{table}"'))
+
+    assert f"the ledger does not forget: DELETE on {table} is refused" in refusal
+    assert ledger.rows(table) == before != []
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+@pytest.mark.parametrize("how", ["", " CASCADE"])
+def test_truncate_is_refused(postgres_ledger: RawLedger, table: str, how: str) -> None:
+    statement = f'TRUNCATE "{table}"{how}'
+    if how == "":
+        # Where others point at it, PostgreSQL says no before it asks the trigger.
+        others = [other for other in LEDGER_TABLES if other != table]
+        statement = ", ".join([statement, *(f'"{other}"' for other in others), "idempotency"])
+
+    refusal = postgres_ledger.refusal(lambda: postgres_ledger.run(statement))
+
+    assert "the ledger does not forget: TRUNCATE on " in refusal
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+def test_a_replica_refuses_as_well(postgres_ledger: RawLedger, table: str) -> None:
+    """The triggers fire although the session says that it replicates."""
+    postgres_ledger.run("SET LOCAL session_replication_role = replica")
+
+    refusal = postgres_ledger.refusal(lambda: postgres_ledger.run(f'DELETE FROM "{table}"'))
+
+    assert "the ledger does not forget" in refusal
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+def test_a_row_cannot_be_replaced(sqlite_ledger: RawLedger, table: str) -> None:
+    """INSERT OR REPLACE deletes without asking DELETE triggers; inserting over a row is refused."""
+    columns = ", ".join(f'"{column.name}"' for column in metadata.tables[table].columns)
+    before = sqlite_ledger.rows(table)
+
+    refusal = sqlite_ledger.refusal(
+        lambda: sqlite_ledger.run(
+            f'INSERT OR REPLACE INTO "{table}" ({columns}) SELECT {columns} FROM "{table}"'
+        )
+    )
+
+    assert "the ledger does not forget" in refusal
+    assert sqlite_ledger.rows(table) == before
+
+
+@pytest.mark.parametrize("table", [name for name in LEDGER_TABLES if name != "head"])
+def test_a_row_cannot_be_replaced_by_its_rowid(sqlite_ledger: RawLedger, table: str) -> None:
+    """A row that is new by its keys cannot take the rowid of one that is there."""
+    open_changeset(sqlite_ledger)
+    sqlite_ledger.insert("record", record(f"{table}_3", 2))
+    sqlite_ledger.insert("revision", revision(f"{table}_3", 1, 2, 0))
+    rowid = sqlite_ledger.run(f'SELECT rowid FROM "{table}"').fetchone()[0]
+    before = sqlite_ledger.rows(table)
+
+    refusal = sqlite_ledger.refusal(
+        lambda: sqlite_ledger.insert(
+            table, {**fresh(table), "rowid": rowid}, verb="INSERT OR REPLACE"
+        )
+    )
+
+    assert "would replace a row" in refusal or "positions have no gaps" in refusal
+    assert sqlite_ledger.rows(table) == before
+
+
+def fresh(table: str) -> Values:
+    """A row for changeset 2 that collides with no other by any key."""
+    others = {
+        "newsroom": NEWSROOM | {"id": "newsroom_2", "name": "Another"},
+        "editor": EDITOR | {"id": "editor_2"},
+        "key": KEY | {"id": "key_2", "digest": "d2"},
+        "changeset": {k: v for k, v in changeset(3).items() if k != "position"},
+        "header": header(2),
+        "record": record(f"{table}_4", 2),
+        "revision": revision("actor_2", 2, 2, 9),
+        "change": change(f"{table}_3", 1),
+        "entry": {"body": "{}", "leaf_hash": b""},
+        "derivation": derivation(1, 1, place=1),
+    }
+    return others[table] if table in others else version(table, f"{table}_3", 1, 2)
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_the_present_version_cannot_be_replaced(sqlite_ledger: RawLedger, table: str) -> None:
+    """A second present version would throw out the first, by the index of present ones."""
+    open_changeset(sqlite_ledger)
+    sqlite_ledger.insert("revision", revision(f"{table}_1", 2, 2, 0))
+
+    refusal = sqlite_ledger.refusal(
+        lambda: sqlite_ledger.insert(
+            table, version(table, f"{table}_1", 2, 2), verb="INSERT OR REPLACE"
+        )
+    )
+
+    assert f"INSERT on {table} would replace a row that is there" in refusal
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_an_external_reference_cannot_push_out_its_record(
+    sqlite_ledger: RawLedger, table: str
+) -> None:
+    open_changeset(sqlite_ledger)
+    sqlite_ledger.insert("record", record(f"{table}_3", 2))
+    sqlite_ledger.insert("revision", revision(f"{table}_3", 1, 2, 0))
+    taken = version(table, f"{table}_3", 1, 2) | {"external_ref": "ours-1"}
+
+    refusal = sqlite_ledger.refusal(
+        lambda: sqlite_ledger.insert(table, taken, verb="INSERT OR REPLACE")
+    )
+
+    assert f"INSERT on {table} would replace a row that is there" in refusal
+
+
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        ("newsroom", NEWSROOM | {"id": "newsroom_2"}),
+        ("key", KEY | {"id": "key_2"}),
+        ("changeset", changeset(2) | {"id": "changeset_1"}),
+        ("revision", revision("actor_9", 1, 1, 0)),
+    ],
+)
+def test_a_second_key_cannot_push_out_a_row(
+    sqlite_ledger: RawLedger, table: str, values: Values
+) -> None:
+    """Where another column is unique too, REPLACE by that column is refused."""
+    refusal = sqlite_ledger.refusal(
+        lambda: sqlite_ledger.insert(table, values, verb="INSERT OR REPLACE")
+    )
+
+    assert f"INSERT on {table} would replace a row that is there" in refusal
+
+
+def test_a_newsroom_cannot_be_pushed_out_by_a_rename(sqlite_ledger: RawLedger) -> None:
+    sqlite_ledger.insert("newsroom", NEWSROOM | {"id": "newsroom_2", "name": "Another"})
+
+    refusal = sqlite_ledger.refusal(
+        lambda: sqlite_ledger.run(
+            "UPDATE OR REPLACE newsroom SET name = 'The House' WHERE id = 'newsroom_2'"
+        )
+    )
+
+    assert "two newsrooms cannot have one name" in refusal
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+def test_a_row_cannot_be_overwritten_on_conflict(ledger: RawLedger, table: str) -> None:
+    """ON CONFLICT DO UPDATE is an UPDATE like any other."""
+    key = metadata.tables[table].primary_key.columns.keys()
+    columns = ", ".join(f'"{column.name}"' for column in metadata.tables[table].columns)
+    column = next(
+        one for one in metadata.tables[table].columns if one.name not in (*key, "name", "label")
+    )
+    before = ledger.rows(table)
+
+    ledger.refusal(
+        lambda: ledger.run(
+            f'INSERT INTO "{table}" ({columns}) SELECT {columns} FROM "{table}" WHERE true '
+            f'ON CONFLICT ({", ".join(key)}) DO UPDATE SET "{column.name}" = ?',
+            forged(column),
+        )
+    )
+
+    assert ledger.rows(table) == before
+
+
+# --- nothing is changed --------------------------------------------------------
+
+MAY_CHANGE = {
+    "newsroom": {"name"},
+    "editor": {"name", "role", "retired_at"},
+    "key": {"label", "expires_at", "revoked_at"},
+    "head": {"size", "peaks", "recorded_at"},
+}
+ADMINISTERED = [
+    (table, column)
+    for table in MAY_CHANGE
+    if table != "head"
+    for column in sorted(MAY_CHANGE[table])
+]
+
+
+def forged(column: sa.Column[Any]) -> Any:
+    values: list[tuple[type[Any], Any]] = [
+        (sa.Boolean, False), (sa.BigInteger, 77), (sa.Integer, 77), (sa.LargeBinary, b"forged"),
+        (sa.JSON, '["forged"]'), (sa.Text, "forged"),
+    ]  # fmt: skip
+    return next(value for kind, value in values if isinstance(column.type, kind))
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+def test_update_of_any_column_is_refused(ledger: RawLedger, table: str) -> None:
+    """Column by column: what is written stays, whatever else may change in its row."""
+    columns = [c for c in metadata.tables[table].columns if c.name not in MAY_CHANGE.get(table, ())]
+    before = ledger.rows(table)
+
+    for column in columns:
+        statement = f'UPDATE "{table}" SET "{column.name}" = ?'
+        value = True if column.name == "restricted" else forged(column)
+        refusal = ledger.refusal(lambda run=statement, to=value: ledger.run(run, to))
+        assert "the ledger does not change" in refusal or "a version is superseded by" in refusal
+
+    assert ledger.rows(table) == before
+
+
+@pytest.mark.parametrize("table", [name for name in LEDGER_TABLES if name != "head"])
+def test_a_row_cannot_be_moved_to_another_rowid(sqlite_ledger: RawLedger, table: str) -> None:
+    refusal = sqlite_ledger.refusal(
+        lambda: sqlite_ledger.run(f'UPDATE OR REPLACE "{table}" SET rowid = 4711')
+    )
+
+    assert "the ledger does not change" in refusal
+
+
+def test_a_document_cannot_be_changed_by_a_byte(ledger: RawLedger) -> None:
+    """1 and 1.0 are equal, and not the same."""
+    open_changeset(ledger)
+    ledger.insert("record", record("actor_3", 2))
+    ledger.insert("revision", revision("actor_3", 1, 2, 0))
+    ledger.insert("actor", version("actor", "actor_3", 1, 2) | {"aliases": '[{"text": 1}]'})
+
+    refusal = ledger.refusal(
+        lambda: ledger.update("actor", "aliases", '[{"text": 1.0}]', {"id": "actor_3"})
+    )
+
+    assert "the ledger does not change" in refusal
+
+
+@pytest.mark.parametrize(("table", "column"), ADMINISTERED)
+def test_access_may_be_administered(ledger: RawLedger, table: str, column: str) -> None:
+    """Names, roles and the ends of keys and editors may change, and nothing else of them."""
+    ledger.run(f'UPDATE "{table}" SET "{column}" = ?', "changed")
+
+    assert ledger.run(f'SELECT "{column}" FROM "{table}"').fetchone()[0] == "changed"
+
+
+# --- an edit, step by step -----------------------------------------------------
+
+
+def revise_transfer(ledger: RawLedger) -> None:
+    open_changeset(ledger)
+    ledger.insert("header", header(2))
+    ledger.insert("revision", revision("transfer_1", 2, 2, 0))
+    ledger.insert("change", change("transfer_1", 2))
+    ledger.update("transfer", "superseded", 2, {"id": "transfer_1", "superseded": END})
+    ledger.insert("transfer", version("transfer", "transfer_1", 2, 2))
+
+
+def test_an_edit_in_the_right_order_is_accepted(ledger: RawLedger) -> None:
+    """A revision supersedes the present version, and both stay."""
+    revise_transfer(ledger)
+    ledger.insert("revision", revision("claim_1", 2, 2, 1))
+    ledger.update("claim", "superseded", 2, {"id": "claim_1"})
+    ledger.update("derivation", "superseded", 2, {"claim": "claim_1"})
+    ledger.insert("claim", version("claim", "claim_1", 2, 2))
+    ledger.insert("derivation", derivation(2, 2))
+    seal(ledger, 2, ONE_O_CLOCK)
+
+    history = "SELECT version, entered, superseded FROM transfer ORDER BY version"
+    assert ledger.run(history).fetchall() == [(1, 1, 2), (2, 2, END)]
+
+
+@pytest.mark.parametrize("table", [*RECORD_TABLES, "derivation"])
+def test_a_version_is_superseded_once(ledger: RawLedger, table: str) -> None:
+    """Not a second time, and not back into the present."""
+    name = "claim" if table == "derivation" else table
+    key = {"claim" if table == "derivation" else "id": f"{name}_1", "version": 1}
+    open_changeset(ledger)
+    ledger.insert("revision", revision(f"{name}_1", 2, 2, 0))
+    ledger.update(table, "superseded", 2, key)
+
+    again = ledger.refusal(lambda: ledger.update(table, "superseded", 2, key))
+    back = ledger.refusal(lambda: ledger.update(table, "superseded", END, key))
+
+    assert f"a version is superseded once: UPDATE on {table} is refused" in again
+    assert f"a version is superseded once: UPDATE on {table} is refused" in back
+
+
+@pytest.mark.parametrize("table", [*RECORD_TABLES, "derivation"])
+def test_a_version_is_superseded_by_its_next_revision_alone(ledger: RawLedger, table: str) -> None:
+    """A position without a revision, or with that of another record, supersedes nothing."""
+    name = "claim" if table == "derivation" else table
+    key = {"claim" if table == "derivation" else "id": f"{name}_1"}
+    open_changeset(ledger)
+    ledger.insert("revision", revision(f"{name}_2", 2, 2, 0))
+    ledger.insert("revision", revision(f"{name}_1", 3, 2, 1))
+
+    for position in (0, 1, 2, 3):
+        refusal = ledger.refusal(lambda to=position: ledger.update(table, "superseded", to, key))
+        assert "a version is superseded by the next revision of its record" in refusal
+
+
+@pytest.mark.parametrize("table", [*RECORD_TABLES, "derivation"])
+def test_nothing_is_superseded_by_a_sealed_changeset(ledger: RawLedger, table: str) -> None:
+    name = "claim" if table == "derivation" else table
+    key = {"claim" if table == "derivation" else "id": f"{name}_1"}
+    open_changeset(ledger)
+    ledger.insert("revision", revision(f"{name}_1", 2, 2, 0))
+    ledger.insert("entry", entry(2))
+
+    refusal = ledger.refusal(lambda: ledger.update(table, "superseded", 2, key))
+
+    assert f"sealed by its log entry: UPDATE on {table} is refused" in refusal
+
+
+# --- no version without a changeset --------------------------------------------
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+@pytest.mark.parametrize("position", [0, 1, 2, 7, END])
+def test_no_version_without_a_changeset(ledger: RawLedger, table: str, position: int) -> None:
+    """A version at a position that has no revision for it is refused, whoever wrote it."""
+    refusal = ledger.refusal(
+        lambda: ledger.insert(table, version(table, f"{table}_9", 1, position))
+    )
+
+    assert f"no version without a changeset: INSERT on {table}" in refusal
+
+
+@pytest.mark.parametrize("table", RECORD_TABLES)
+def test_a_version_begins_as_the_present_one(ledger: RawLedger, table: str) -> None:
+    open_changeset(ledger)
+    ledger.insert("revision", revision(f"{table}_2", 2, 2, 0))
+    past = version(table, f"{table}_2", 2, 2) | {"superseded": 2}
+
+    refusal = ledger.refusal(lambda: ledger.insert(table, past))
+
+    assert f"a version begins as the present one: INSERT on {table} is refused" in refusal
+
+
+def test_a_derivation_needs_the_version_of_its_claim(ledger: RawLedger) -> None:
+    open_changeset(ledger)
+
+    refusal = ledger.refusal(lambda: ledger.insert("derivation", derivation(2, 2)))
+
+    assert "no version without a changeset: INSERT on derivation" in refusal
+
+
+WITHOUT_A_CHANGESET = {
+    "header": header(7),
+    "record": record("actor_9", 7),
+    "revision": revision("actor_1", 2, 7, 0),
+    "entry": entry(7),
+}
+
+
+@pytest.mark.parametrize("table", WITHOUT_A_CHANGESET)
+def test_nothing_is_written_without_a_changeset(ledger: RawLedger, table: str) -> None:
+    refusal = ledger.refusal(lambda: ledger.insert(table, WITHOUT_A_CHANGESET[table]))
+
+    assert f"nothing is written without a changeset: INSERT on {table}" in refusal
+
+
+def test_a_change_needs_its_revision(ledger: RawLedger) -> None:
+    refusal = ledger.refusal(lambda: ledger.insert("change", change("actor_1", 2)))
+
+    assert "a change belongs to a revision of an open changeset" in refusal
+
+
+INTO_THE_SEALED = {
+    "header": header(1, "reason.internal"),
+    "record": record("actor_9", 1),
+    "revision": revision("actor_1", 2, 1, 99),
+    "change": change("actor_1", 1, "country"),
+    "derivation": derivation(1, 1, place=1),
+    **{kind: version(kind, f"{kind}_2", 1, 1) for kind in RECORD_TABLES},
+}
+
+
+@pytest.mark.parametrize("table", INTO_THE_SEALED)
+def test_nothing_is_added_to_a_sealed_changeset(ledger: RawLedger, table: str) -> None:
+    """Once its entry is in the log, a changeset is complete."""
+    refusal = ledger.refusal(lambda: ledger.insert(table, INTO_THE_SEALED[table]))
+
+    assert "sealed by its log entry" in refusal or "of an open changeset" in refusal
+
+
+# --- the log -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("position", [0, 1, 3, -1])
+def test_positions_have_no_gaps(ledger: RawLedger, position: int) -> None:
+    """A changeset takes the next position, and an entry is that of the next changeset."""
+    refusal = ledger.refusal(lambda: ledger.insert("changeset", changeset(position)))
+
+    assert "positions have no gaps" in refusal or "would replace a row" in refusal
+
+
+def test_entries_follow_each_other(ledger: RawLedger) -> None:
+    open_changeset(ledger, 2)
+    open_changeset(ledger, 3)
+
+    refusal = ledger.refusal(lambda: ledger.insert("entry", entry(3)))
+
+    assert "positions have no gaps: INSERT on entry" in refusal
+
+
+def test_a_changeset_cannot_be_backdated(ledger: RawLedger) -> None:
+    earlier = "2025-12-31T23:59:59.000000Z"
+
+    refusal = ledger.refusal(lambda: ledger.insert("changeset", changeset(2, earlier)))
+
+    assert "the ledger's time does not run backwards" in refusal
+
+
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_the_head_grows_by_one_entry_at_a_time(ledger: RawLedger, size: int) -> None:
+    revise_transfer(ledger)
+    ledger.insert("entry", entry(2))
+
+    refusal = ledger.refusal(lambda: ledger.run("UPDATE head SET size = ?", size))
+
+    assert "the log grows by one entry at a time" in refusal
+
+
+def test_the_head_counts_entries_that_are_there(ledger: RawLedger) -> None:
+    open_changeset(ledger)
+
+    refusal = ledger.refusal(lambda: ledger.run("UPDATE head SET size = 2"))
+
+    assert "counts an entry that is not there" in refusal
+
+
+def test_the_head_does_not_go_back_in_time(ledger: RawLedger) -> None:
+    open_changeset(ledger)
+    ledger.insert("entry", entry(2))
+
+    refusal = ledger.refusal(lambda: ledger.run("UPDATE head SET size = 2, recorded_at = ''"))
+
+    assert "the ledger's time does not run backwards: UPDATE on head" in refusal
+
+
+def test_the_log_has_one_head(ledger: RawLedger) -> None:
+    second = {"id": 2, "size": 0, "peaks": b"", "recorded_at": ""}
+
+    refusal = ledger.refusal(lambda: ledger.insert("head", second))
+
+    assert "the log has one head" in refusal
+
+
+def test_a_temporary_table_cannot_stand_in_for_the_log(ledger: RawLedger) -> None:
+    """The triggers look into the ledger's tables, not into a session's of the same name."""
+    ledger.run("CREATE TEMPORARY TABLE entry (position INTEGER)")
+    ledger.run("CREATE TEMPORARY TABLE changeset (position INTEGER)")
+
+    refusal = ledger.refusal(lambda: ledger.insert("revision", revision("actor_1", 2, 1, 99)))
+
+    assert "sealed by its log entry" in refusal
+
+
+def test_idempotency_may_expire(ledger: RawLedger) -> None:
+    """It holds no content, so old keys may go."""
+    kept = {"key": "k", "payload": "p", "position": 1, "created_at": NOON}
+    ledger.insert("idempotency", kept)
+
+    ledger.run("DELETE FROM idempotency")
+
+    assert ledger.rows("idempotency") == []
