@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -20,8 +20,8 @@ from app.commands.submit import Outcome, Submission, submit, submit_within, utc_
 from app.domain.codes import ChangesetKind
 from app.domain.decisions import Editing
 from app.domain.dossiers import Line, parse_line, words_with_hash
-from app.domain.errors import CorrigendaError, LoadStopped
-from app.store.database import Connection, Engine, write_transaction
+from app.domain.errors import CorrigendaError, LoadStopped, Unwritable
+from app.store.database import BrokenOff, Connection, Engine, write_transaction
 from app.store.dossiers import head_position
 from app.store.ledger import Clock
 
@@ -76,7 +76,7 @@ def load(  # noqa: PLR0913 - the two ways to load, and the caller's clock and pr
     be loaded, with what was done before it.
     """
     together = all_or_nothing or dry_run
-    opened = write_transaction(engine) if together else nullcontext()
+    opened = _together(engine) if together else nullcontext()
     with opened as connection:
         submitting = _submitting(engine, connection, clock)
         loading = _Loading(submitting, editing, _head(engine, connection), kept=not together)
@@ -87,6 +87,17 @@ def load(  # noqa: PLR0913 - the two ways to load, and the caller's clock and pr
         if dry_run and connection is not None:
             connection.rollback()
     return loading.loaded
+
+
+@contextmanager
+def _together(engine: Engine) -> Iterator[Connection]:
+    """Take all lines in one transaction, which other writers may cut short."""
+    try:
+        with write_transaction(engine) as connection:
+            yield connection
+    except BrokenOff as broken:
+        message = "other writers came in between: nothing was loaded; load it again"
+        raise Unwritable(message) from broken
 
 
 def _submitting(engine: Engine, connection: Connection | None, clock: Clock) -> _Submit:

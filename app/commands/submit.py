@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import random
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +40,7 @@ from app.domain.errors import (
     Path,
     Refused,
     UnknownRecord,
+    Unwritable,
     WrongState,
 )
 from app.domain.kinds import KINDS
@@ -70,7 +73,8 @@ from app.store.records import (
 Preview: TypeAlias = Callable[[Connection, int], Any]
 """Reads an answer inside a dry run's transaction, as of the position it would have."""
 
-ATTEMPTS: Final = 5
+_PAUSE_S: Final = 0.02
+ATTEMPTS: Final = 8
 """How often a transaction is tried that the database itself broke off."""
 
 _MAY_COMMIT: Final = frozenset({Role.EDITOR, Role.ADMIN})
@@ -148,10 +152,19 @@ def submit(
                 if submission.dry_run:
                     connection.rollback()
                 return outcome
-        except BrokenOff:
+        except BrokenOff as broken:
             if attempt + 1 == ATTEMPTS:
-                raise
+                raise _given_up(broken) from broken
+            # Not at once, and not all at the same time.
+            time.sleep(random.uniform(0, _PAUSE_S * (attempt + 1)))  # noqa: S311 - no secret
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _given_up(broken: BrokenOff) -> Exception:
+    """Return what an edit ends with that the database broke off every time."""
+    if broken.is_doublet:
+        return RuntimeError("the database refuses what was found to be in order")
+    return Unwritable(f"the database broke the edit off {ATTEMPTS} times; send it again")
 
 
 def submit_within(
@@ -322,11 +335,16 @@ def _decide_operations(connection: Connection, submission: Submission, parsed: C
     if any(_moves_hierarchy(operation) for operation in operations):
         lock_hierarchies(connection)
     stepped, named = concerned(operations)
-    lock_records(connection, stepped, named)
+    # What names a duplicate is locked with it, all in one order, so that no two
+    # writers wait for each other.
+    naming = {
+        record.id for key in _merged_by(operations) for record in load_referrers(connection, key)
+    }
+    lock_records(connection, stepped | naming, named)
     added = {operation.id for operation in operations if isinstance(operation, Add)}
     present = load_present(connection, stepped | named | (added if submission.ids else set()))
     _refuse_taken_ids(operations, present)
-    world = _world(connection, operations, present)
+    world = _world(connection, operations, present, locked=stepped | naming)
     steps = decide(operations, world, submission.editing)
     evidence.refuse_taken_external_refs(connection, steps)
     return _Decided(steps, world.records, parsed.reason)
@@ -351,17 +369,25 @@ def _moves_hierarchy(operation: Operation) -> bool:
     )
 
 
+def _merged_by(operations: tuple[Operation, ...]) -> list[str]:
+    return [operation.id for operation in operations if isinstance(operation, Merge)]
+
+
 def _world(
-    connection: Connection, operations: tuple[Operation, ...], present: dict[str, Record]
+    connection: Connection,
+    operations: tuple[Operation, ...],
+    present: dict[str, Record],
+    *,
+    locked: set[str],
 ) -> World:
-    referrers: dict[str, list[Record]] = {}
-    for operation in operations:
-        if isinstance(operation, Merge):
-            found = load_referrers(connection, operation.id)
-            # Locked after they were found, so they are read once more.
-            lock_records(connection, [record.id for record in found], [])
-            referrers[operation.id] = load_referrers(connection, operation.id)
-            present.update({record.id: record for record in referrers[operation.id]})
+    # Found before they were locked, so they are read once more. With the
+    # duplicate locked none can be added now; one that was in between is not
+    # locked, and the edit starts again.
+    referrers = {key: load_referrers(connection, key) for key in _merged_by(operations)}
+    for found in referrers.values():
+        present.update({record.id: record for record in found})
+        if any(record.id not in locked for record in found):
+            raise BrokenOff
     moved = any(_moves_hierarchy(operation) for operation in operations)
     return World(present, referrers, hierarchies(connection, present) if moved else {})
 

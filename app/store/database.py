@@ -170,7 +170,16 @@ def in_one_batch(connection: Connection) -> Iterator[None]:
 
 
 class BrokenOff(Exception):
-    """The database gave a transaction up: a deadlock, or a doublet that came in between."""
+    """A transaction was given up and may be tried again.
+
+    A deadlock, or what came in between; `is_doublet` says that a constraint
+    spoke, which more tries may not change.
+    """
+
+    @property
+    def is_doublet(self) -> bool:
+        """Whether a constraint of the database refused the rows."""
+        return isinstance(self.__cause__, IntegrityError)
 
 
 _BROKEN_OFF: Final = frozenset({"40001", "40P01"})
