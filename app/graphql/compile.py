@@ -45,10 +45,10 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from app.domain.archive_ids import id_kind
 from app.domain.errors import BadArgument, TooDeep
 from app.store.plan import Bound, Statement, compile_plan
 from app.store.reading import Getter, Read, Scope
-from app.store.roots import id_kind
 from app.store.sql import Expression, json_constant, json_object, parameter
 
 Selections: TypeAlias = dict[str, list[FieldNode]]

@@ -7,7 +7,7 @@ from typing import Any, Final
 import strawberry
 
 from app.domain import codes
-from app.graphql.fields import Connection, argument_field, page_field
+from app.graphql.fields import Connection, argument_field, page_field, table_field
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
 from app.graphql.records import (
     Actor,
@@ -18,7 +18,7 @@ from app.graphql.records import (
     Node,
     Transfer,
 )
-from app.graphql.scalars import Position
+from app.graphql.scalars import DateTime, Position
 from app.store import roots
 from app.store.connections import PAGE_LIMIT, connection
 from app.store.filters import FILTERS
@@ -63,9 +63,9 @@ class Viewer:
     may_commit: bool = strawberry.field(description="Whether the viewer may commit.")
 
 
-@strawberry.type(description="Every question that can be asked.")
-class Query:
-    """Every question that can be asked."""
+@strawberry.type(description="The questions about one state of the graph.")
+class Reading:
+    """The questions about a state of the graph: the present one, or an archive's."""
 
     node: Node | None = argument_field(
         Node | None,
@@ -103,6 +103,37 @@ class Query:
     )
     changesets: Connection[Changeset] = _list(
         "changeset", Changeset, "The edit history of the whole ledger."
+    )
+
+
+@strawberry.type(
+    description="The whole graph as of a past position. Ids carry that position, so that a "
+    "client's cache never mixes past and present; commands refuse them."
+)
+class Archive(Reading):
+    """The whole graph as of a past position."""
+
+    position: Position = table_field(
+        roots.archive_position, "The position; the head's where a later one was asked for."
+    )
+    recorded_at: DateTime | None = table_field(
+        roots.archive_recorded_at, "When that changeset was recorded; null at position 0."
+    )
+
+
+@strawberry.type(description="Every question that can be asked.")
+class Query(Reading):
+    """Every question that can be asked."""
+
+    archive: Archive = argument_field(
+        Archive,
+        roots.archive,
+        "The whole graph as of a position, or as of an instant of the ledger's clock.",
+        _MODULE,
+        {
+            "position": (Position | None, "The last position that is seen."),
+            "at": (DateTime | None, "The last instant that is seen."),
+        },
     )
 
     @strawberry.field(description="Who is asking.")  # type: ignore[untyped-decorator]

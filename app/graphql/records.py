@@ -215,7 +215,7 @@ class Changeset(Node):
 class Revision:
     """One record's step to a new version."""
 
-    record_id: strawberry.ID = table_field(column("record_id"), "The record that was revised.")
+    record_id: strawberry.ID = table_field(global_id("record_id"), "The record that was revised.")
     version: int = table_field(column("version"), "The version that it made, counted from 1.")
     position: Position = table_field(column("position"), "The position of its changeset.")
     action: codes.Action = table_field(column("action"), "What was done.")

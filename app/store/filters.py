@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
+from app.domain.archive_ids import plain_id
 from app.domain.codes import RecordState
 from app.domain.errors import BadArgument
 from app.domain.texts import name_key
@@ -41,7 +42,7 @@ def _list(name: str) -> Getter:
         values = arguments["filter"][name]
         if len(values) > LIST_LIMIT:
             raise BadArgument(f"filter.{name} has {len(values)} values; at most {LIST_LIMIT}")
-        return list_parameter([str(value) for value in values])
+        return list_parameter([plain_id(value) for value in values])
 
     return get
 

@@ -44,7 +44,8 @@ def revision_of_change(at: At) -> Expression:
 def record_of_revision(at: At) -> Expression:
     """Read a record as a revision left it, whatever the moment of the reading."""
     wanted, version = at.scope["record_id"], at.scope["version"]
-    moment = Moment(at.scope["position"])
+    # Its ids carry the position: what a revision left is not the present.
+    moment = Moment(at.scope["position"], marked=True)
     found = []
     for kind in KINDS:
         inner = Scope(kind, at.alias(), moment)

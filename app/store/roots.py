@@ -2,75 +2,143 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
+from app.domain.archive_ids import id_kind, marked_position, plain_id
 from app.domain.errors import BadArgument
-from app.domain.kinds import KINDS
 from app.store.connections import PAGE_LIMIT
-from app.store.reading import At, Read, Scope, first_of, subquery
-from app.store.sql import Elements, Expression, Joined, JoinedRows, list_parameter
-
-_NODE_TABLES: Final = (*KINDS, "changeset", "editor", "newsroom")
-
-
-def id_kind(value: Any) -> str:
-    """Return the kind that an id names in its prefix, and whether it is of an archive."""
-    text = str(value)
-    kind = text.partition("_")[0]
-    marked = "@" if "@" in text else ""
-    return f"{kind}{marked}" if kind in _NODE_TABLES else "?"
+from app.store.reading import At, Moment, Read, Scope, first_of, subquery
+from app.store.sql import (
+    Elements,
+    Expression,
+    Joined,
+    JoinedRows,
+    JsonMember,
+    as_json,
+    list_parameter,
+)
 
 
-def _found(at: At, table: str, wanted: Expression) -> Expression:
-    inner = Scope(table, at.alias(), at.scope.moment)
+def _found(at: At, table: str, wanted: Expression, moment: Moment) -> Expression:
+    inner = Scope(table, at.alias(), moment)
     source, holds = inner.by_id()
     conditions = [inner["id"] == wanted, *holds]
     return subquery(source, at.select(inner, table.capitalize()), conditions)
 
 
 def by_id(table: str) -> Read:
-    """Read the row of `table` that has the id given."""
+    """Read the row of `table` that has the id given; an archive's id reads its archive."""
 
     def read(at: At) -> Expression:
-        wanted = at.bind(lambda arguments: arguments["id"], sa.Text())
-        return first_of([_found(at, table, wanted)])
+        if id_kind(at.argument("id")).rstrip("@") != table:
+            return first_of([])
+        return node(at)
 
     return read
 
 
 def node(at: At) -> Expression:
-    """Read whatever has the id given."""
+    """Read whatever has the id given; an archive's id reads as of its position."""
     # The kind stands in the id, so one table is asked and no other.
     kind = id_kind(at.argument("id"))
-    wanted = at.bind(lambda arguments: arguments["id"], sa.Text())
-    return first_of([_found(at, kind, wanted)] if kind in _NODE_TABLES else [])
+    if kind == "?":
+        return first_of([])
+    wanted = at.bind(lambda arguments: plain_id(arguments["id"]), sa.Text())
+    moment = at.scope.moment
+    if kind.endswith("@") and moment.position is None:
+        position = at.bind(lambda arguments: marked_position(arguments["id"]) or 0, sa.BigInteger())
+        moment = Moment(position, marked=True)
+    return first_of([_found(at, kind.rstrip("@"), wanted, moment)])
 
 
 def nodes(at: At) -> Expression:
     """Read whatever has the ids given, in their order."""
     alias = at.alias()
-    kinds = {id_kind(one) for one in at.argument("ids")}
-    source = Elements(at.bind(_ids, sa.Text()), alias, texts=True)
-    wanted = sa.literal_column(f"{alias}.value", sa.Text())
-    found = first_of([_found(at, kind, wanted) for kind in _NODE_TABLES if kind in kinds])
-    return subquery(source, Joined("[", JoinedRows(found), "]"))
+    source = Elements(at.bind(_ids, sa.Text()), alias)
+    value = sa.literal_column(f"{alias}.value", sa.Text())
+    wanted = JsonMember(value, "id")
+    position = sa.cast(JsonMember(value, "at"), sa.BigInteger())
+    found = []
+    for kind in sorted({id_kind(one) for one in at.argument("ids")} - {"?"}):
+        moment = at.scope.moment
+        if kind.endswith("@") and moment.position is None:
+            moment = Moment(position, marked=True)
+        one = _found(at, kind.rstrip("@"), wanted, moment)
+        is_marked = position.is_not(None) if kind.endswith("@") else position.is_(None)
+        found.append(sa.case((is_marked, one)))
+    return subquery(source, Joined("[", JoinedRows(first_of(found)), "]"))
 
 
 def _ids(arguments: Any) -> str:
-    if len(arguments["ids"]) > PAGE_LIMIT:
-        raise BadArgument(f"ids has {len(arguments['ids'])} values; at most {PAGE_LIMIT}")
-    return list_parameter(arguments["ids"])
+    wanted = arguments["ids"]
+    if len(wanted) > PAGE_LIMIT:
+        raise BadArgument(f"ids has {len(wanted)} values; at most {PAGE_LIMIT}")
+    return list_parameter([{"id": plain_id(one), "at": marked_position(one)} for one in wanted])
 
 
 def one_changeset(at: At) -> Expression:
     """Read the changeset at a position, or of an id."""
     inner = Scope("changeset", at.alias(), at.scope.moment)
-    given = [name for name in ("position", "id") if at.argument(name) is not None]
-    if len(given) != 1:
-        raise BadArgument("give the position or the id of the changeset, one of them")
-    kind = sa.BigInteger() if given == ["position"] else sa.Text()
-    wanted = at.bind(lambda arguments: arguments[given[0]], kind)
-    conditions = [inner[given[0]] == wanted, *inner.moment.holds("changeset", inner.alias)]
+    name = _one_of(at, "position", "id", of="the changeset")
+    if name == "position":
+        wanted = at.bind(lambda arguments: arguments["position"], sa.BigInteger())
+    else:
+        wanted = at.bind(lambda arguments: plain_id(arguments["id"]), sa.Text())
+    conditions = [inner[name] == wanted, *inner.moment.holds("changeset", inner.alias)]
     return first_of([subquery(inner.source(), at.select(inner), conditions)])
+
+
+def _one_of(at: At, *names: str, of: str) -> str:
+    given = [name for name in names if at.argument(name) is not None]
+    if len(given) != 1:
+        raise BadArgument(f"give {' or '.join(names)} of {of}: exactly one of them")
+    return given[0]
+
+
+def archive(at: At) -> Expression:
+    """Read the whole graph as of a position, or of an instant of the ledger's clock.
+
+    A position beyond the head is the head; an instant before the first
+    changeset is position 0, at which there was nothing.
+    """
+    alias = at.alias()
+    if _one_of(at, "position", "at", of="the archive") == "position":
+        wanted = at.bind(lambda arguments: arguments["position"], sa.BigInteger())
+        size = sa.literal_column("(SELECT size FROM head)", sa.BigInteger())
+        position: Expression = sa.case((wanted < size, wanted), else_=size)
+    else:
+        until = at.bind(lambda arguments: arguments["at"], sa.Text())
+        recorded = Scope("changeset", at.alias(), at.scope.moment)
+        position = sa.func.coalesce(
+            subquery(
+                recorded.source(),
+                sa.func.max(recorded["position"]),
+                [recorded["recorded_at"] <= until],
+            ),
+            sa.literal_column("0"),
+            type_=sa.BigInteger(),
+        )
+    # Named once, so that it is found out once however often it is compared with.
+    rows = sa.select(position.label("position")).correlate(None).subquery(alias)
+    moment = Moment(sa.literal_column(f"{alias}.position", sa.BigInteger()), marked=True)
+    return subquery(rows, at.select(Scope("head", alias, moment)))
+
+
+def archive_position(at: At) -> Expression:
+    """Read the position that an archive stands at."""
+    return as_json(_position(at), nullable=False)
+
+
+def archive_recorded_at(at: At) -> Expression:
+    """Read when the changeset that an archive stands at was recorded."""
+    inner = Scope("changeset", at.alias(), at.scope.moment)
+    found = subquery(inner.source(), inner["recorded_at"], [inner["position"] == _position(at)])
+    return as_json(found)
+
+
+def _position(at: At) -> Expression:
+    if at.scope.moment.position is None:
+        raise AssertionError("an archive has a position")
+    return at.scope.moment.position

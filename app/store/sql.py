@@ -8,7 +8,7 @@ on the number of members, and needs no parsing of what is already JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -276,11 +276,21 @@ def _among_in_sqlite(element: AmongTexts, compiler: Any, **kw: Any) -> str:
 HOLDS_NUL: Final = "an argument holds the character U+0000, which no text here has"
 
 
-def list_parameter(values: Sequence[str]) -> str:
+def list_parameter(values: Sequence[str | dict[str, Any]]) -> str:
     """Return a list as the one JSON text that is bound for it on both databases."""
-    if any("\x00" in value for value in values):
+    text = json.dumps(list(values), ensure_ascii=False)
+    # What JSON escapes and PostgreSQL's jsonb cannot hold.
+    if "\\u0000" in text and any("\x00" in str(value) for value in _strings(values)):
         raise BadArgument(HOLDS_NUL)
-    return json.dumps(list(values))
+    return text
+
+
+def _strings(values: Iterable[Any]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, dict):
+            yield from _strings(value.values())
+        elif isinstance(value, str):
+            yield value
 
 
 class DecimalText(FunctionElement[str]):
