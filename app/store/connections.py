@@ -180,7 +180,8 @@ class _Connection:
             .offset(at.bind(_page_size, sa.Integer()))
             .correlate(None)
         )
-        return sa.exists(beyond)
+        # Not EXISTS, which would drop the order and with it the index.
+        return beyond.scalar_subquery().is_not(None)
 
     def _edge(self, at: At, order: Order, *, backward: bool, last: bool) -> Expression:
         """Return the cursor of the page's first or last row."""
