@@ -68,7 +68,7 @@ def _records(kind: str, name: str, description: str) -> Any:
     """Declare the connection of records of `kind` whose column `name` is this record."""
     return page_field(
         Connection[_ref(kind)],  # type: ignore[misc]
-        connection(kind, ORDERS[kind], joined=_own(name), filters=FILTERS[kind]),
+        connection(kind, ORDERS[kind], joined=_own(name), filters=FILTERS[kind], natural=("id",)),
         description,
         _MODULE,
         filter_type=FILTER_TYPES[kind],
@@ -205,6 +205,7 @@ class Changeset(Node):
             "revision",
             (Order("PLACE_ASC", ("place",)),),
             joined=lambda at, inner: [inner["position"] == at.scope["position"]],
+            natural=("place",),
         ),
         "What it did to each record, in order.",
         _MODULE,
@@ -256,6 +257,7 @@ class Record(Node):
             "revision",
             _HISTORY_ORDER,
             joined=lambda at, inner: [inner["record_id"] == at.scope["id"]],
+            natural=("version",),
         ),
         "Every revision of the record, the first one first; `last` gives the newest.",
         _MODULE,
@@ -282,7 +284,13 @@ class Record(Node):
     )
     claims: Connection[ClaimRef] = page_field(
         Connection[ClaimRef],
-        connection("claim", ORDERS["claim"], joined=_own("subject"), filters=FILTERS["claim"]),
+        connection(
+            "claim",
+            ORDERS["claim"],
+            joined=_own("subject"),
+            filters=FILTERS["claim"],
+            natural=("id",),
+        ),
         "The claims about this record.",
         _MODULE,
         filter_type=FILTER_TYPES["claim"],
@@ -486,6 +494,7 @@ class Claim(Record):
             "derivation",
             (Order("CLAIM_ASC", ("claim",)),),
             joined=lambda at, inner: [inner["parent"] == at.scope["id"]],
+            natural=("claim",),
         ),
         "The claims that repeat this one.",
         _MODULE,

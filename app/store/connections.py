@@ -106,9 +106,15 @@ def connection(
     *,
     joined: Joins = lambda _at, _scope: (),
     filters: Mapping[str, Filter] | None = None,
+    natural: tuple[str, ...] = (),
 ) -> Read:
-    """Read a page of the rows of `table` for which `joined` and the filter hold."""
-    return _Connection(table, {order.name: order for order in orders}, joined, filters or {}).read
+    """Read a page of the rows of `table` for which `joined` and the filter hold.
+
+    `natural` are the columns by which joined rows come ordered from their index;
+    of a whole table every order has one.
+    """
+    by_name = {order.name: order for order in orders}
+    return _Connection(table, by_name, joined, filters or {}, natural).read
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,7 @@ class _Connection:
     orders: Mapping[str, Order]
     joined: Joins
     filters: Mapping[str, Filter]
+    natural: tuple[str, ...]
 
     def read(self, at: At) -> Expression:
         # Each field of the connection reads its own rows: nodes those of the page,
@@ -128,7 +135,7 @@ class _Connection:
             backward=backward,
             has_bound=at.argument("before" if backward else "after") is not None,
             cursor=lambda scope: cursor_of(self.table, order, scope),
-            rows=lambda rows: self._rows(at, order, rows, backward=backward),
+            rows=lambda row: self._rows(at, order, row, backward=backward),
             more=lambda: self._more(at, order, backward=backward),
             edge=lambda last: self._edge(at, order, backward=backward, last=last),
             total=lambda: self._total(at),
@@ -136,12 +143,14 @@ class _Connection:
         return at.select(Scope(self.table, "", at.scope.moment, page=page))
 
     def _rows(
-        self, at: At, order: Order, rows: Callable[[Scope], Expression], *, backward: bool
+        self, at: At, order: Order, row: Callable[[Scope], Expression], *, backward: bool
     ) -> Expression:
-        """Return what `rows` makes of the page's rows, in the list's own order."""
+        """Return the list of what `row` makes of the page's rows, in the list's own order."""
+        if not backward and self._comes_in_order(at, order):
+            return self._rows_in_order(at, order, row)
         alias, used = at.alias(), set[str]()
         shown = Scope(self.table, f"{alias}p", at.scope.moment, used=used)
-        value = rows(shown)
+        value = Joined("[", JoinedRows(row(shown)), "]")
         used.update(order.columns)
         picked = self._picked(at, order, alias, sorted(used), backward=backward)
         if backward:
@@ -153,6 +162,32 @@ class _Connection:
                 .correlate(None)
             )
         return subquery(picked.subquery(f"{alias}p"), value)
+
+    def _comes_in_order(self, at: At, order: Order) -> bool:
+        """Whether an index gives the rows in this order, so that none is sorted."""
+        is_joined = self.natural != ()
+        return not at.argument("filter") and (not is_joined or order.columns == self.natural)
+
+    def _rows_in_order(
+        self, at: At, order: Order, row: Callable[[Scope], Expression]
+    ) -> Expression:
+        """Make the rows where they are picked: a seventh faster, as no column is handed on.
+
+        Not where they are sorted first, as SQLite would make all of them for that.
+        """
+        scope = Scope(self.table, at.alias(), at.scope.moment)
+        name = f"{scope.alias}p"
+        picked = (
+            sa.select(row(scope).label("made"))
+            .select_from(scope.source())
+            .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
+            .order_by(*order.directions(scope, backward=False))
+            .limit(at.bind(_page_size, sa.Integer()))
+            .correlate(None)
+            .subquery(name)
+        )
+        made = sa.literal_column(f"{name}.made", JSON_TEXT)
+        return subquery(picked, Joined("[", JoinedRows(made), "]"))
 
     def _picked(
         self, at: At, order: Order, alias: str, columns: Sequence[str], *, backward: bool
@@ -265,10 +300,7 @@ def nodes(at: At) -> Expression:
     """Read the rows of the page, or its edges."""
     page = _of(at)
 
-    def rows(scope: Scope) -> Expression:
-        return Joined("[", JoinedRows(at.select(replace(scope, page=page))), "]")
-
-    return page.rows(rows)
+    return page.rows(lambda scope: at.select(replace(scope, page=page)))
 
 
 def edge_node(at: At) -> Expression:
