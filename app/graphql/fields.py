@@ -137,7 +137,7 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     """A page of a list."""
 
-    edges: list[Edge[T]] = table_field(connections.nodes, "The places of this page.")
+    edges: list[Edge[T]] = table_field(connections.edges, "The places of this page.")
     nodes: list[T] = table_field(connections.nodes, "What stands at the places of this page.")
     page_info: PageInfo = table_field(connections.page_info, "Where this page stands in the list.")
     total_count: int = table_field(

@@ -6,7 +6,7 @@ columns can change without a change here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, Union
 
 import strawberry
 
@@ -25,6 +25,8 @@ from app.graphql.objects import (
     UncertainDate,
 )
 from app.graphql.scalars import JSON, DateTime, Position
+from app.store import chain
+from app.store import findings as found
 from app.store import history as trail
 from app.store.claim_values import claim_value
 from app.store.connections import Joins, Order, connection
@@ -45,6 +47,9 @@ from app.store.reading import (
     text_list,
 )
 from app.store.sql import Expression
+
+if TYPE_CHECKING:
+    from app.graphql.findings import Chain, Finding
 
 Lazy: TypeAlias = Any
 
@@ -86,6 +91,8 @@ TransferRef: TypeAlias = Annotated["Transfer", strawberry.lazy("app.graphql.reco
 CitationRef: TypeAlias = Annotated["Citation", strawberry.lazy("app.graphql.records")]
 ClaimRef: TypeAlias = Annotated["Claim", strawberry.lazy("app.graphql.records")]
 RecordRef: TypeAlias = Annotated["Record", strawberry.lazy("app.graphql.records")]
+FindingRef: TypeAlias = Annotated["Finding", strawberry.lazy("app.graphql.findings")]
+ChainRef: TypeAlias = Annotated["Chain", strawberry.lazy("app.graphql.findings")]
 RevisionRef: TypeAlias = Annotated["Revision", strawberry.lazy("app.graphql.records")]
 ChangesetRef: TypeAlias = Annotated["Changeset", strawberry.lazy("app.graphql.records")]
 
@@ -126,6 +133,9 @@ class Change:
     field: str = table_field(column("field"), "The field, as it is named in the inputs.")
     before: JSON | None = table_field(stored_json("before"), "The value before; null for none.")
     after: JSON | None = table_field(stored_json("after"), "The value after; null for none.")
+    revision: RevisionRef = table_field(
+        trail.revision_of_change, "The revision that it is part of: with editor, time and reason."
+    )
 
 
 @strawberry.type(description="The value a field holds, and the revision that last set it.")
@@ -281,6 +291,15 @@ class Record(Node):
     )
     blame: list[Blame] = table_field(
         trail.blame, "For each field that was ever set: its value, and the revision that set it."
+    )
+    findings: list[FindingRef] = argument_field(
+        list[FindingRef],
+        found.of_record,
+        "What is held for each field beside the claims about it, in field order. A field for "
+        "which nothing is held and no live claim stands has no finding; a citation or claim "
+        "has none at all.",
+        _MODULE,
+        {"fields": (list[codes.ClaimField] | None, "Findings about these fields alone.")},
     )
     claims: Connection[ClaimRef] = page_field(
         Connection[ClaimRef],
@@ -498,6 +517,20 @@ class Claim(Record):
         ),
         "The claims that repeat this one.",
         _MODULE,
+    )
+    live: bool = table_field(
+        found.live,
+        "Whether it counts: it and its document stand, and so does one of those it rests on.",
+    )
+    finding: FindingRef | None = table_field(
+        found.of_claim, "What is held for the field it is about, beside the other claims."
+    )
+    chain: ChainRef = argument_field(
+        ChainRef,
+        chain.chain,
+        "All that it rests on and all that repeats it, for drawing.",
+        _MODULE,
+        {"direction": (codes.ChainDirection | None, "Which way to follow; BOTH if absent.")},
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.domain.archive_ids import id_kind, marked_position, plain_id
+from app.domain.archive_ids import FINDING, finding_parts, id_kind, marked_position, plain_id
 from app.domain.errors import BadArgument
 from app.store.connections import PAGE_LIMIT
+from app.store.findings import SUBJECTS, by_key
 from app.store.reading import At, Moment, Read, Scope, first_of, subquery
 from app.store.sql import (
     Elements,
@@ -19,6 +20,8 @@ from app.store.sql import (
     as_json,
     list_parameter,
 )
+
+NULL_ROW: Final = sa.literal_column("NULL", sa.Text())
 
 
 def _found(at: At, table: str, wanted: Expression, moment: Moment) -> Expression:
@@ -45,12 +48,23 @@ def node(at: At) -> Expression:
     kind = id_kind(at.argument("id"))
     if kind == "?":
         return first_of([])
-    wanted = at.bind(lambda arguments: plain_id(arguments["id"]), sa.Text())
     moment = at.scope.moment
     if kind.endswith("@") and moment.position is None:
         position = at.bind(lambda arguments: marked_position(arguments["id"]) or 0, sa.BigInteger())
         moment = Moment(position, marked=True)
-    return first_of([_found(at, kind.rstrip("@"), wanted, moment)])
+    wanted = at.bind(lambda arguments: finding_parts(arguments["id"])[0], sa.Text())
+    field = at.bind(lambda arguments: finding_parts(arguments["id"])[1], sa.Text())
+    return first_of([_any(at, kind.rstrip("@"), wanted, field, moment)])
+
+
+def _any(at: At, kind: str, wanted: Expression, field: Expression, moment: Moment) -> Expression:
+    """Return the record or the finding of an id of this kind, NULL where there is none."""
+    if not kind.endswith(FINDING):
+        return _found(at, kind, wanted, moment)
+    subject = kind.removesuffix(FINDING)
+    if subject not in SUBJECTS:
+        return NULL_ROW
+    return by_key(at, wanted, field, moment, subject)
 
 
 def nodes(at: At) -> Expression:
@@ -58,16 +72,18 @@ def nodes(at: At) -> Expression:
     alias = at.alias()
     source = Elements(at.bind(_ids, sa.Text()), alias)
     value = sa.literal_column(f"{alias}.value", sa.Text())
-    wanted = JsonMember(value, "id")
+    wanted, field = JsonMember(value, "id"), JsonMember(value, "field")
     position = sa.cast(JsonMember(value, "at"), sa.BigInteger())
     found = []
     for kind in sorted({id_kind(one) for one in at.argument("ids")} - {"?"}):
         moment = at.scope.moment
         if kind.endswith("@") and moment.position is None:
             moment = Moment(position, marked=True)
-        one = _found(at, kind.rstrip("@"), wanted, moment)
+        one = _any(at, kind.rstrip("@"), wanted, field, moment)
         is_marked = position.is_not(None) if kind.endswith("@") else position.is_(None)
-        found.append(sa.case((is_marked, one)))
+        is_finding = field != sa.literal_column("''", sa.Text())
+        is_meant = is_finding if FINDING in kind else sa.not_(is_finding)
+        found.append(sa.case((sa.and_(is_marked, is_meant), one)))
     return subquery(source, Joined("[", JoinedRows(first_of(found)), "]"))
 
 
@@ -75,7 +91,12 @@ def _ids(arguments: Any) -> str:
     wanted = arguments["ids"]
     if len(wanted) > PAGE_LIMIT:
         raise BadArgument(f"ids has {len(wanted)} values; at most {PAGE_LIMIT}")
-    return list_parameter([{"id": plain_id(one), "at": marked_position(one)} for one in wanted])
+    return list_parameter([_id_parts(one) for one in wanted])
+
+
+def _id_parts(wanted: str) -> dict[str, Any]:
+    record, field = finding_parts(wanted)
+    return {"id": record, "field": field, "at": marked_position(wanted)}
 
 
 def one_changeset(at: At) -> Expression:

@@ -39,7 +39,7 @@ PAYLOAD = """
 """
 COMMIT = f"mutation ($input: CommitInput!) {{ commit(input: $input) {{ {PAYLOAD} }} }}"
 REVERT = f"mutation ($input: RevertInput!) {{ revert(input: $input) {{ {PAYLOAD} }} }}"
-_PLACEHOLDER = re.compile(r"\{(version )?(actor|item|transfer|citation) (.+)\}")
+_PLACEHOLDER = re.compile(r"\{(version )?(actor|item|transfer|citation) (.+)\}(\.[A-Z_]+)?")
 
 
 def make_ledger(url: str, folder: Path, *, filled: bool) -> Mapping[str, str]:
@@ -194,7 +194,7 @@ class Ledger:
         if match is None:
             return value
         found = self.named(match[2], match[3])
-        return found["version"] if match[1] else found["id"]
+        return found["version"] if match[1] else found["id"] + (match[4] or "")
 
 
 def operations() -> list[str]:
