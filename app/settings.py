@@ -64,9 +64,8 @@ class Settings(BaseSettings):
         default="audited",
         description=(
             "Statuses in `application/graphql-response+json`: of GraphQL over HTTP, September "
-            "2026 (`2026`), or those that its audit suite and older clients expect where they "
-            "differ (`audited`): 400 in place of 422 for variables that do not fit and for "
-            "requests without a document, 200 in place of 294 for data with errors."
+            "2026 (`2026`), or those that the audit suite `graphql-http` and older clients expect "
+            "(`audited`): 400 in place of 422, and 200 in place of 294 for data with errors."
         ),
     )
     answer_cache_bytes: int = Field(

@@ -165,11 +165,11 @@ class Engine:
         `has` tells whether the client has the answer of a tag; without it none is made.
         """
         try:
-            asked = self._ask(source, variables or {}, operation_name, viewer)
+            asked = self._ask(
+                source, variables or {}, operation_name, viewer, queries_only=queries_only
+            )
             if isinstance(asked, Answer):
                 return asked
-            if queries_only and asked.operation.definition.operation is not OperationType.QUERY:
-                return refusal("a mutation must be sent by POST", "METHOD_NOT_ALLOWED")
             return await self._execute(asked, has)
         except GraphQLError as fault:
             return request_errors([fault])
@@ -193,6 +193,8 @@ class Engine:
         variables: Mapping[str, Any],
         operation_name: str | None,
         viewer: Viewer,
+        *,
+        queries_only: bool,
     ) -> Asked | Answer:
         if len(source) > DOCUMENT_LIMIT:
             message = f"a document has at most {DOCUMENT_LIMIT} characters, this one {len(source)}"
@@ -202,6 +204,8 @@ class Engine:
             return request_errors(prepared.errors, prepared.code)
         name = _operation_name(prepared, operation_name)
         operation = prepared.operations[name]
+        if queries_only and operation.definition.operation is not OperationType.QUERY:
+            return refusal("a mutation must be sent by POST", "METHOD_NOT_ALLOWED")
         coerced = get_variable_values(
             self.core, operation.definition.variable_definitions or (), dict(variables)
         )

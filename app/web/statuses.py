@@ -10,6 +10,7 @@ StatusCodes: TypeAlias = Literal["audited", "2026"]
 RESPONSE_TYPE: Final = "application/graphql-response+json"
 JSON_TYPE: Final = "application/json"
 
+BAD: Final = 400
 PARTIAL_SUCCESS: Final = 294
 UNPROCESSABLE: Final = 422
 
@@ -35,9 +36,6 @@ _REFUSED: Final[Mapping[str, int]] = {
 }
 """Codes of documents that were refused, where it is not 422."""
 
-_AUDITED: Final[Mapping[str, int]] = {"BAD_REQUEST": 400, "BAD_VARIABLES": 400}
-"""Where graphql-http's audit suite 1.23.1, and clients of today, expect another status."""
-
 
 class Wrong(Exception):
     """A request that cannot be read; `code` decides over the status."""
@@ -50,11 +48,9 @@ class Wrong(Exception):
 
 def status_of(code: str, media: str, codes: StatusCodes) -> int:
     """Return the status of an answer without data whose first error has this code."""
-    if codes == "audited" and code in _AUDITED and (media == RESPONSE_TYPE or code in _MALFORMED):
-        return _AUDITED[code]
-    if code in _MALFORMED:
-        return _MALFORMED[code]
-    if media != RESPONSE_TYPE:
+    if code not in _MALFORMED and media != RESPONSE_TYPE:
         # Who asks for application/json alone takes any other status for no GraphQL.
         return 200
-    return _REFUSED.get(code, UNPROCESSABLE)
+    status = _MALFORMED.get(code) or _REFUSED.get(code, UNPROCESSABLE)
+    # graphql-http's audit suite 1.23.1 and clients of today know no 422.
+    return BAD if status == UNPROCESSABLE and codes == "audited" else status
