@@ -6,8 +6,8 @@ A redaction changes what past positions answer; but it is a changeset itself,
 which moves the position, so a key by the head's position is exact for archives
 too.
 
-A key that is not kept costs nothing beyond its digest: the first request is one
-statement. A key that is kept costs a look at the head, one row, before it is
+A question that is not kept is one statement, as it is without any of this. One
+that is kept costs a look at the head, one row, before it is
 served; so what another process commits shows in the next answer.
 """
 
@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.graphql.schema import build_schema
 from app.store.reader import Head, Reader, read_head
@@ -28,8 +28,20 @@ from app.store.reader import Head, Reader, read_head
 SHARE: Final = 8
 """An answer larger than this part of the room is not kept: it would drive out the others."""
 
-OVERHEAD: Final = 400
-"""Bytes that an answer takes beside its own: key, place in the order, objects (measured)."""
+OVERHEAD: Final = 600
+"""Bytes that an answer takes beside the texts: place in the order, objects (measured)."""
+
+
+class Question(NamedTuple):
+    """All that decides over a pure answer but for the log, the release and the database.
+
+    `variables` are those that the operation declares, as JSON with sorted members.
+    """
+
+    visibility: str
+    operation: str
+    variables: bytes
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +79,9 @@ class Answers:
         self._reader = reader
         self._room = room
         self._used = 0
-        self._kept: OrderedDict[bytes, Found] = OrderedDict()
-        self._under_way: dict[bytes, asyncio.Future[Found | None]] = {}
+        self._kept: OrderedDict[Question, Found] = OrderedDict()
+        self._under_way: dict[Question, asyncio.Future[Found | None]] = {}
+        self._seed = _release() + reader.database.encode()
         self.counts = Counts()
 
     @property
@@ -82,90 +95,92 @@ class Answers:
         return self._used
 
     async def serve(
-        self, key: bytes, run: Callable[[], Awaitable[Found]], has: Callable[[str], bool] | None
+        self,
+        asked: Question,
+        run: Callable[[], Awaitable[Found]],
+        has: Callable[[str], bool] | None,
     ) -> Served:
-        """Return the answer of a key: kept, or from `run`.
+        """Return the answer to a question: kept, or from `run`.
 
         `has` tells whether the client has the answer of a tag; without it no tag is made.
         """
-        started_before_us = self._under_way.get(key)
+        started_before_us = self._under_way.get(asked)
         if started_before_us is not None:
             # It may have read before a commit that the client knows of: look again after it.
             await asyncio.shield(started_before_us)
         head = None
-        if has is not None or key in self._kept:
+        if has is not None or asked in self._kept:
             head = await read_head(self._reader)
-            if has is not None and has(tag_of(key, head)):
+            if has is not None and has(self._tag(asked, head)):
                 self.counts.unchanged += 1
-                return Served(None, tag_of(key, head))
-            kept = self._kept.get(key)
+                return Served(None, self._tag(asked, head))
+            kept = self._kept.get(asked)
             if kept is not None and kept.position == head.position:
-                self._kept.move_to_end(key)
+                self._kept.move_to_end(asked)
                 self.counts.hits += 1
-                return Served(kept, None if has is None else tag_of(key, head))
-        found = await self._made(key, run)
+                return Served(kept, None if has is None else self._tag(asked, head))
+        found = await self._made(asked, run)
         if has is None:
             return Served(found)
         if head is None or head.position != found.position:
             head = await read_head(self._reader)
         # Where a commit came in between again, nothing names the answer.
-        return Served(found, tag_of(key, head) if head.position == found.position else None)
+        return Served(found, self._tag(asked, head) if head.position == found.position else None)
 
-    async def _made(self, key: bytes, run: Callable[[], Awaitable[Found]]) -> Found:
+    async def _made(self, asked: Question, run: Callable[[], Awaitable[Found]]) -> Found:
         """Run, or wait for a run of the same that began after this request came in."""
         self.counts.misses += 1
-        under_way = self._under_way.get(key)
+        under_way = self._under_way.get(asked)
         if under_way is not None:
             found = await asyncio.shield(under_way)
             return found if found is not None else await run()
         if self.is_off:
             return await run()
-        self._under_way[key] = future = asyncio.get_running_loop().create_future()
+        self._under_way[asked] = future = asyncio.get_running_loop().create_future()
         found = None
         try:
             found = await run()
-            self._keep(key, found)
+            self._keep(asked, found)
             return found
         finally:
-            del self._under_way[key]
+            del self._under_way[asked]
             future.set_result(found)
 
-    def _keep(self, key: bytes, found: Found) -> None:
-        size = len(found.body) + OVERHEAD
+    def _keep(self, asked: Question, found: Found) -> None:
+        size = _size(asked, found)
         if size > self._room // SHARE:
             return
-        self._drop(key)
-        self._kept[key] = found
+        self._drop(asked)
+        self._kept[asked] = found
         self._used += size
         while self._used > self._room:
             self._drop(next(iter(self._kept)))
 
-    def _drop(self, key: bytes) -> None:
-        old = self._kept.pop(key, None)
+    def _drop(self, asked: Question) -> None:
+        old = self._kept.pop(asked, None)
         if old is not None:
-            self._used -= len(old.body) + OVERHEAD
+            self._used -= _size(asked, old)
+
+    def _tag(self, asked: Question, head: Head) -> str:
+        """Return what names the answer to a question at a state of the log.
+
+        The release is part of it, so that no client is told that the answer of
+        another release is unchanged. The peaks of the log's tree stand for its whole
+        history: a ledger that was made anew, or restored from a backup, has other
+        tags at the same position.
+        """
+        digest = sha256(self._seed)
+        visibility, operation, variables, source = asked
+        for part in (visibility.encode(), operation.encode(), variables, source.encode()):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        digest.update(head.position.to_bytes(8, "big") + head.peaks)
+        return digest.hexdigest()[:32]
 
 
-def key_of(parts: Sequence[bytes]) -> bytes:
-    """Return the key of a question: all that decides over its answer, but for the log.
-
-    The release and its schema are part of it, so that no client is told that
-    the answer of another release is unchanged.
-    """
-    digest = sha256(_release())
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
-
-
-def tag_of(key: bytes, head: Head) -> str:
-    """Return what names the answer of a key at a state of the log.
-
-    The peaks of the log's tree stand for its whole history: a ledger that was
-    made anew, or restored from a backup, has other tags at the same position.
-    """
-    return sha256(key + head.position.to_bytes(8, "big") + head.peaks).hexdigest()[:32]
+def _size(asked: Question, found: Found) -> int:
+    # Texts are counted as if each character took one byte, as they do nearly always.
+    return len(found.body) + len(asked.source) + len(asked.variables) + OVERHEAD
 
 
 @cache

@@ -28,7 +28,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from app.domain.errors import CorrigendaError, TooDeep, WrongRequest
-from app.graphql.caching import Answers, Found, key_of
+from app.graphql.caching import Answers, Found, Question
 from app.graphql.compile import (
     Operation,
     Plan,
@@ -247,29 +247,10 @@ class Engine:
 
         if not plan.is_pure or (has is None and self.answers.is_off):
             return Answer((await run()).body)
-        served = await self.answers.serve(self._key(asked), run, has)
+        served = await self.answers.serve(_question(asked), run, has)
         if served.found is None:
             return Answer(b"", is_pure=True, tag=served.tag, is_unchanged=True)
         return Answer(served.found.body, is_pure=True, tag=served.tag)
-
-    def _key(self, asked: Asked) -> bytes:
-        """Return all that decides over a pure answer but for the log.
-
-        Variables that the operation does not declare decide over nothing.
-        """
-        given = asked.raw_variables
-        declared = asked.operation.definition.variable_definitions or ()
-        names = (one.variable.name.value for one in declared)
-        variables = {name: given[name] for name in names if name in given}
-        return key_of(
-            (
-                self.reader.database.encode(),
-                asked.viewer.visibility.encode(),
-                asked.name.encode(),
-                orjson.dumps(variables, option=orjson.OPT_SORT_KEYS),
-                asked.source.encode(),
-            )
-        )
 
     def _shaped(self, asked: Asked) -> Shaped:
         """Return the plan of what the tables answer, for this shape of the variables."""
@@ -334,6 +315,16 @@ class Context:
     def variables(self) -> VariableValues:
         """The coerced variables."""
         return self.asked.variables
+
+
+def _question(asked: Asked) -> Question:
+    given = asked.raw_variables
+    # Variables that the operation does not declare decide over nothing.
+    declared = asked.operation.definition.variable_definitions or ()
+    names = (one.variable.name.value for one in declared)
+    variables = {name: given[name] for name in names if name in given}
+    written = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS) if variables else b""
+    return Question(asked.viewer.visibility, asked.name, written, asked.source)
 
 
 def _operation_name(prepared: Prepared, wanted: str | None) -> str:

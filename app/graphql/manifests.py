@@ -49,7 +49,9 @@ def digest_of(text: str) -> str:
 
 def own_documents() -> tuple[Document, ...]:
     """Return the documents that are published with the contract."""
-    folder = next(filter(Path.is_dir, _OPERATIONS))
+    folder = next(filter(Path.is_dir, _OPERATIONS), None)
+    if folder is None:
+        raise BadManifest("schema/operations was not installed; install the package again")
     return read_manifest(folder)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.graphql.caching import Answers, Found
+from app.graphql.caching import Answers, Found, Question
 from app.graphql.engine import Engine
 from app.graphql.viewer import ANYBODY, Viewer
 from app.store.reader import Reader, read_head
@@ -24,6 +24,7 @@ ARCHIVE = "{ archive(position: 5) { actors(first: 2) { nodes { id name } } } }"
 HEAD = "SELECT size, peaks FROM head"
 RESPONSE = "application/graphql-response+json"
 ROOM = 1_000_000
+QUESTION = Question("", "", b"", "{ __typename }")
 
 
 def get(ledger: Ledger, query: str = COUNT, *, variables: Any = None, **headers: str) -> Any:
@@ -322,10 +323,10 @@ def test_who_asks_after_a_commit_is_not_given_what_was_read_before_it(
             async def quick() -> Found:
                 return Found(b"after", (await read_head(reader)).position)
 
-            first = asyncio.create_task(answers.serve(b"key", slow, None))
+            first = asyncio.create_task(answers.serve(QUESTION, slow, None))
             await asyncio.sleep(0.05)
             ledger.add("actor", name="Newcomer", kind="PERSON")
-            second = asyncio.create_task(answers.serve(b"key", quick, None))
+            second = asyncio.create_task(answers.serve(QUESTION, quick, None))
             await asyncio.sleep(0)
             go_on.set()
             both = await first, await second
@@ -350,7 +351,7 @@ def test_a_run_that_fails_is_told_to_its_asker_alone(demo: Ledger) -> None:
                 raise OSError("gone")
             return Found(b"made", 1)
 
-        asked = (answers.serve(b"key", failing_once, None) for _ in range(3))
+        asked = (answers.serve(QUESTION, failing_once, None) for _ in range(3))
         return await asyncio.gather(*asked, return_exceptions=True)
 
     failed, *others = run(demo, work)
