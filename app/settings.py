@@ -60,3 +60,42 @@ class Settings(BaseSettings):
         default="localhost",
         description="How this ledger is called in the origin of what it exports, such as its host.",
     )
+    status_codes: Literal["audited", "2026"] = Field(
+        default="audited",
+        description=(
+            "Statuses in `application/graphql-response+json`: of GraphQL over HTTP, September "
+            "2026 (`2026`), or those that the audit suite `graphql-http` and older clients expect "
+            "(`audited`): 400 in place of 422, and 200 in place of 294 for data with errors."
+        ),
+    )
+    answer_cache_bytes: int = Field(
+        default=64_000_000,
+        ge=0,
+        description=(
+            "Bytes of answers that a server process keeps; each is served only while the log "
+            "stands where it stood. 0 keeps none."
+        ),
+    )
+    persisted_query_bytes: int = Field(
+        default=8_000_000,
+        ge=0,
+        description=(
+            "Bytes of documents that clients register by their hash (Apollo's automatic persisted "
+            "queries) and that a server process keeps; 0 takes none."
+        ),
+    )
+    trusted_documents: str = Field(
+        default="",
+        description=(
+            "Files and folders, separated by commas, of documents that are known by name: folders "
+            "of `.graphql` files, and the manifests that the compilers of Relay, Apollo and "
+            "graphql-codegen write. Those of `schema/operations` are always known."
+        ),
+    )
+    trusted_only: bool = Field(
+        default=False,
+        description=(
+            "Answer the documents of `CORRIGENDA_TRUSTED_DOCUMENTS` and `schema/operations`, and "
+            "no others. GraphiQL is not served then."
+        ),
+    )

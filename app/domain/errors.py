@@ -20,10 +20,16 @@
     ├── WrongRequest              the request cannot be served: GraphQL error with `extensions.code`
     │   ├── BadArgument           BAD_ARGUMENT
     │   ├── TooDeep               DOCUMENT_TOO_DEEP
+    │   ├── BadRequest            BAD_REQUEST
+    │   ├── UnknownHash           PERSISTED_QUERY_NOT_FOUND
+    │   ├── HashesNotTaken        PERSISTED_QUERY_NOT_SUPPORTED
+    │   ├── UnknownDocument       PERSISTED_DOCUMENT_NOT_FOUND
+    │   ├── DocumentNotTrusted    DOCUMENT_NOT_TRUSTED
     │   ├── Unauthenticated       UNAUTHENTICATED
     │   └── Forbidden             FORBIDDEN
     └── Unready                   the operator has to act first
         ├── NotMigrated           NOT_MIGRATED
+        ├── BadManifest           BAD_MANIFEST
         └── Unwritable            UNWRITABLE
 
 Anything else that is raised is a defect of ours: it leaves as `INTERNAL` with a
@@ -202,6 +208,45 @@ class TooDeep(WrongRequest):
     code = "DOCUMENT_TOO_DEEP"
 
 
+class BadRequest(WrongRequest):
+    """A request whose parts contradict each other."""
+
+    code = "BAD_REQUEST"
+
+
+class UnknownHash(WrongRequest):
+    """A hash of Apollo's automatic persisted queries that nothing is registered under.
+
+    Clients know it by the very words of the message, and send the document next.
+    """
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")
+
+
+class HashesNotTaken(WrongRequest):
+    """Automatic persisted queries are switched off; clients know it by these words."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
+
+
+class UnknownDocument(WrongRequest):
+    """A `documentId` or `id` that names no document here."""
+
+    code = "PERSISTED_DOCUMENT_NOT_FOUND"
+
+
+class DocumentNotTrusted(WrongRequest):
+    """A document that is none of those this server answers."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+
+
 class Unauthenticated(WrongRequest):
     """A key that is malformed, unknown, expired or revoked."""
 
@@ -226,6 +271,12 @@ class NotMigrated(Unready):
     """The database has no schema, or another one than this release needs."""
 
     code = "NOT_MIGRATED"
+
+
+class BadManifest(Unready):
+    """A file of trusted documents that cannot be read, or a document in it that is not valid."""
+
+    code = "BAD_MANIFEST"
 
 
 class Unwritable(Unready):

@@ -207,10 +207,14 @@ def _flat(value: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled plan, with the fields whose arguments it binds."""
+    """A compiled plan, with the fields whose arguments it binds.
+
+    `is_pure` says that nothing but the log decides over what it reads.
+    """
 
     statement: Statement
     fields: tuple[tuple[GraphQLField, FieldNode, Any], ...]
+    is_pure: bool = True
 
     def values(self, variables: VariableValues, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of the statement for these variables."""
@@ -233,7 +237,7 @@ def make_plan(  # noqa: PLR0913, PLR0917 - what a plan is made from
     planner = _Planner(operation, variables)
     members = [(key, planner.member(nodes, of, scope)) for key, nodes in selections.items()]
     statement = compile_plan(members, planner.bounds, database)
-    return Plan(statement, tuple(planner.fields))
+    return Plan(statement, tuple(planner.fields), planner.is_pure)
 
 
 SUBSELECTS_LIMIT: Final = 600
@@ -248,6 +252,7 @@ class _Planner:
         self.variables = variables
         self.bounds: list[Bound] = []
         self.fields: list[tuple[GraphQLField, FieldNode, Any]] = []
+        self.is_pure = True
         self._aliases = 0
 
     def alias(self) -> str:
@@ -348,6 +353,9 @@ class _Place:
             for target in possible
             for nodes in self._selected(target).values()
         )
+
+    def depends_on_more_than_the_log(self) -> None:
+        self._planner.is_pure = False
 
     def _target(self, scope: Scope, type_name: str | None) -> GraphQLObjectType:
         named: GraphQLNamedType = get_named_type(self._field.type)

@@ -28,6 +28,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from app.domain.errors import CorrigendaError, TooDeep, WrongRequest
+from app.graphql.caching import Answers, Found, Question
 from app.graphql.compile import (
     Operation,
     Plan,
@@ -84,12 +85,19 @@ class Kept(Generic[T]):
 class Answer:
     """A response body, and what HTTP has to know about it.
 
-    `is_request_error` says that nothing was executed: there is no `data`.
+    `is_request_error` says that nothing was executed: there is no `data`;
+    `is_partial` that there are errors beside it. `is_pure` says that nothing but
+    the log, and what the viewer may see, decides over the answer, which `tag`
+    then names; where the client has it already, `is_unchanged`, there is no body.
     """
 
     body: bytes
     is_request_error: bool = False
     code: str | None = None
+    is_partial: bool = False
+    is_pure: bool = False
+    tag: str | None = None
+    is_unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +138,19 @@ class Asked:
 class Engine:
     """Answers GraphQL requests over one ledger.
 
-    `commands` carries out mutations; it is given by the roof.
+    `commands` carries out mutations; it is given by the roof. `room` is how many
+    bytes of answers are kept.
     """
 
-    def __init__(self, reader: Reader, commands: Any) -> None:
+    def __init__(self, reader: Reader, commands: Any, *, room: int = 0) -> None:
         self.schema = build_schema()
         self.core = core_schema(self.schema)
         self.reader = reader
         self.commands = commands
+        self.answers = Answers(reader, room)
         self._documents: Kept[Prepared] = Kept(DOCUMENTS_KEPT)
 
-    async def answer(
+    async def answer(  # noqa: PLR0913 - what a request consists of
         self,
         source: str,
         variables: Mapping[str, Any] | None,
@@ -148,21 +158,32 @@ class Engine:
         viewer: Viewer,
         *,
         queries_only: bool = False,
+        has: Callable[[str], bool] | None = None,
     ) -> Answer:
-        """Return the response to one request; it never raises for what a client sent."""
+        """Return the response to one request; it never raises for what a client sent.
+
+        `has` tells whether the client has the answer of a tag; without it none is made.
+        """
         try:
-            asked = self._ask(source, variables or {}, operation_name, viewer)
+            asked = self._ask(
+                source, variables or {}, operation_name, viewer, queries_only=queries_only
+            )
             if isinstance(asked, Answer):
                 return asked
-            if queries_only and asked.operation.definition.operation is not OperationType.QUERY:
-                return refusal("a mutation must be sent by POST", "METHOD_NOT_ALLOWED")
-            return await self._execute(asked)
+            return await self._execute(asked, has)
         except GraphQLError as fault:
             return request_errors([fault])
         except (WrongRequest, RecursionError) as fault:
             return refusal(*_refused(fault))
         except Exception:  # noqa: BLE001 - the last line: told to the log, not to the client
             return refusal(*internal())
+
+    def fault_of(self, source: str) -> str | None:
+        """Return what is wrong with a document, whatever its variables; None for a valid one."""
+        if len(source) > DOCUMENT_LIMIT:
+            return f"it has more than {DOCUMENT_LIMIT} characters"
+        errors = self._prepare(source).errors
+        return errors[0].message if errors else None
 
     # --- before anything is read -----------------------------------------------
 
@@ -172,6 +193,8 @@ class Engine:
         variables: Mapping[str, Any],
         operation_name: str | None,
         viewer: Viewer,
+        *,
+        queries_only: bool,
     ) -> Asked | Answer:
         if len(source) > DOCUMENT_LIMIT:
             message = f"a document has at most {DOCUMENT_LIMIT} characters, this one {len(source)}"
@@ -181,6 +204,8 @@ class Engine:
             return request_errors(prepared.errors, prepared.code)
         name = _operation_name(prepared, operation_name)
         operation = prepared.operations[name]
+        if queries_only and operation.definition.operation is not OperationType.QUERY:
+            return refusal("a mutation must be sent by POST", "METHOD_NOT_ALLOWED")
         coerced = get_variable_values(
             self.core, operation.definition.variable_definitions or (), dict(variables)
         )
@@ -202,16 +227,30 @@ class Engine:
 
     # --- execution -------------------------------------------------------------
 
-    async def _execute(self, asked: Asked) -> Answer:
+    async def _execute(self, asked: Asked, has: Callable[[str], bool] | None) -> Answer:
         shape = shape_of(asked.operation, asked.variables)
         shaped = asked.plans.get(shape, lambda: self._shaped(asked))
         if shaped.plan is None:
             return await self._execute_mixed(asked, {}, None)
-        members, position = await self.run(shaped.plan, asked.variables, {})
         if shaped.is_whole:
-            return Answer(_joined(members, position))
+            return await self._execute_whole(asked, shaped.plan, has)
+        members, position = await self.run(shaped.plan, asked.variables, {})
         finished = {key: orjson.Fragment(value) for key, value in members}
         return await self._execute_mixed(asked, finished, position)
+
+    async def _execute_whole(
+        self, asked: Asked, plan: Plan, has: Callable[[str], bool] | None
+    ) -> Answer:
+        async def run() -> Found:
+            members, position = await self.run(plan, asked.variables, {})
+            return Found(_joined(members, _extensions(position)), position)
+
+        if not plan.is_pure or (has is None and self.answers.is_off):
+            return Answer((await run()).body)
+        served = await self.answers.serve(_question(asked), run, has)
+        if served.found is None:
+            return Answer(b"", is_pure=True, tag=served.tag, is_unchanged=True)
+        return Answer(served.found.body, is_pure=True, tag=served.tag)
 
     def _shaped(self, asked: Asked) -> Shaped:
         """Return the plan of what the tables answer, for this shape of the variables."""
@@ -254,8 +293,8 @@ class Engine:
         if position is None:
             position = context.position
         if position is not None:
-            answer["extensions"] = {"position": position}
-        return Answer(orjson.dumps(answer))
+            answer["extensions"] = _extensions(position)
+        return Answer(orjson.dumps(answer), is_partial=bool(result.errors))
 
 
 @dataclass(slots=True)
@@ -276,6 +315,16 @@ class Context:
     def variables(self) -> VariableValues:
         """The coerced variables."""
         return self.asked.variables
+
+
+def _question(asked: Asked) -> Question:
+    given = asked.raw_variables
+    # Variables that the operation does not declare decide over nothing.
+    declared = asked.operation.definition.variable_definitions or ()
+    names = (one.variable.name.value for one in declared)
+    variables = {name: given[name] for name in names if name in given}
+    written = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS) if variables else b""
+    return Question(asked.viewer.visibility, asked.name, written, asked.source)
 
 
 def _operation_name(prepared: Prepared, wanted: str | None) -> str:
@@ -310,9 +359,14 @@ def members_of(keys: Sequence[str], row: Sequence[Any]) -> list[tuple[str, bytes
     ]
 
 
-def _joined(members: Sequence[tuple[str, bytes]], position: int) -> bytes:
+def _joined(members: Sequence[tuple[str, bytes]], extensions: Mapping[str, Any]) -> bytes:
     inner = b",".join(b'"%b":%b' % (key.encode(), value) for key, value in members)
-    return b'{"data":{%b},"extensions":{"position":%d}}' % (inner, position)
+    return b'{"data":{%b},"extensions":%b}' % (inner, orjson.dumps(extensions))
+
+
+def _extensions(position: int) -> dict[str, Any]:
+    """Return what every answer says of itself."""
+    return {"position": position}
 
 
 # --- errors -------------------------------------------------------------------

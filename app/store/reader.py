@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
@@ -109,15 +110,28 @@ class PostgresReader:
         return row
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log ends: its position, and the peaks of its tree, which stand for all of it."""
+
+    position: int
+    peaks: bytes
+
+
+async def read_head(reader: Reader) -> Head:
+    """Return the head of the log: one row, by one statement of its own."""
+    row = await reader.fetch("SELECT size, peaks FROM head", [])
+    if row is None:
+        raise Unready("the ledger has no head; it was not migrated whole")
+    return Head(int(row[0]), bytes(row[1]))
+
+
 async def log_size(reader: Reader) -> int:
     """Return how far the log goes; raise `Unready` where the ledger cannot be read."""
     try:
-        row = await reader.fetch("SELECT size FROM head", [])
+        return (await read_head(reader)).position
     except _unreadable() as fault:
         raise Unready("the ledger cannot be read at present") from fault
-    if row is None:
-        raise Unready("the ledger has no head; it was not migrated whole")
-    return int(row[0])
 
 
 async def _keep_as_it_is(_connection: Any) -> None:

@@ -187,6 +187,9 @@ class At(Protocol):
     def asks_only_for(self, *names: str) -> bool:
         """Whether the field's selection names none but these fields."""
 
+    def depends_on_more_than_the_log(self) -> None:
+        """Tell that the answer can change while the log stands still: it is not kept."""
+
 
 Read: TypeAlias = Callable[[At], Expression]
 

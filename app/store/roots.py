@@ -25,10 +25,15 @@ NULL_ROW: Final = sa.literal_column("NULL", sa.Text())
 
 
 def _found(at: At, table: str, wanted: Expression, moment: Moment) -> Expression:
+    if table in _ENTERED_WITHOUT_A_CHANGESET:
+        at.depends_on_more_than_the_log()
     inner = Scope(table, at.alias(), moment)
     source, holds = inner.by_id()
     conditions = [inner["id"] == wanted, *holds]
     return subquery(source, at.select(inner, table.capitalize()), conditions)
+
+
+_ENTERED_WITHOUT_A_CHANGESET: Final = ("newsroom", "editor")
 
 
 def by_id(table: str) -> Read:

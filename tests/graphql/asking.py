@@ -50,9 +50,9 @@ def make_ledger(url: str, folder: Path, *, filled: bool) -> Mapping[str, str]:
 
 
 @contextmanager
-def served(url: str, keys: Mapping[str, str]) -> Iterator[Ledger]:
+def served(url: str, keys: Mapping[str, str], **settings: Any) -> Iterator[Ledger]:
     """Serve a ledger as the application does, started and stopped."""
-    app = create_app(Settings(database_url=url))
+    app = create_app(Settings(database_url=url, **settings))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield Ledger(url, client, keys)
 
