@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import cache
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -20,9 +20,6 @@ from app.domain.texts import folded
 from app.store.agreement import IS_LIVE, IS_NARROWER, is_live_in_full, is_narrower_in_full
 from app.store.reading import Moment, Scope
 from app.store.sql import FOLDED, Expression
-
-RULE: Final = "/* within the statement that asks */"
-"""What the SQL of a rule starts with, so that a trace of the connection tells it apart."""
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
@@ -78,7 +75,7 @@ def _given(name: str) -> Expression:
 
 def _compiled(select: sa.Select[Any]) -> tuple[str, tuple[str, ...]]:
     compiled = select.correlate(None).compile(dialect=sqlite.dialect())
-    return f"{RULE} {compiled}", tuple(compiled.positiontup or ())
+    return str(compiled), tuple(compiled.positiontup or ())
 
 
 class _Names:

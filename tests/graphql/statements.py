@@ -1,6 +1,7 @@
 """An engine over a ledger, and the statements that it runs: as the connection itself tells them.
 
-SQLite tells its trace callback of every statement, asyncpg its query loggers.
+SQLite tells its trace callback of every statement, asyncpg its query loggers. What a
+function runs within a statement is part of that one: SQLite tells it as a comment.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def counted(reader: Reader) -> Iterator[list[str]]:
     seen: list[str] = []
     if isinstance(reader, SqliteReader):
         connection: Any = reader._connection  # noqa: SLF001 - the driver tells nobody else
-        connection.set_trace_callback(seen.append)
+        connection.set_trace_callback(
+            lambda sql: None if sql.startswith("-- ") else seen.append(sql)
+        )
         yield seen
         connection.set_trace_callback(None)
         return
