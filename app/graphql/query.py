@@ -101,6 +101,7 @@ class Reading:
             joined=found.found,
             filters=found.FILTERS,
             node=found.listed,
+            counted=found.counted,
         ),
         "The findings of all active records: what is held beside the claims about it.",
         _MODULE,

@@ -352,17 +352,53 @@ def _key_rows(scope: Scope) -> sa.FromClause:
     )
 
 
-declare_rows(
-    sa.Table(
-        "finding_key",
-        sa.MetaData(),
-        sa.Column("record", CODE_POINT_TEXT, nullable=False),
-        sa.Column("kind", CODE_POINT_TEXT, nullable=False),
-        sa.Column("field", CODE_POINT_TEXT, nullable=False),
-        sa.Column("place", sa.Integer, nullable=False),
-    ),
-    _key_rows,
-)
+def _claimed_rows(scope: Scope) -> sa.FromClause:
+    """Return every record with each of its fields that there is a claim about, in no order."""
+    claim = Scope("claim", f"{scope.alias}c", scope.moment)
+    return (
+        sa.select(
+            claim["subject"].label("record"),
+            _kind_in(claim["subject"]).label("kind"),
+            claim["field"].label("field"),
+            sa.literal_column("0", sa.Integer()).label("place"),
+        )
+        .select_from(claim.source())
+        .where(*claim.moment.holds("claim", claim.alias))
+        .distinct()
+        .correlate(None)
+        .subquery(scope.alias)
+    )
+
+
+def _kind_in(record_id: Expression) -> Expression:
+    return sa.case(
+        *(
+            (sa.func.substr(record_id, 1, len(kind)) == word(kind), word(kind))
+            for kind in SUBJECTS[:-1]
+        ),
+        else_=word(SUBJECTS[-1]),
+    )
+
+
+for _name, _rows in (("finding_key", _key_rows), ("claimed_key", _claimed_rows)):
+    declare_rows(
+        sa.Table(
+            _name,
+            sa.MetaData(),
+            sa.Column("record", CODE_POINT_TEXT, nullable=False),
+            sa.Column("kind", CODE_POINT_TEXT, nullable=False),
+            sa.Column("field", CODE_POINT_TEXT, nullable=False),
+            sa.Column("place", sa.Integer, nullable=False),
+        ),
+        _rows,
+    )
+
+
+def counted(at: At) -> str:
+    """Return the rows of keys by which the findings of the filter are counted."""
+    given = at.argument("filter") or {}
+    return "claimed_key" if given.get("hasClaims") else "finding_key"
+
 
 ORDERS: Final = (
     Order("RECORD_ASC", ("record", "place"), spans=True),
