@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from app.domain.errors import Unauthenticated, Unready
+from app.domain.errors import Unauthenticated, Unready, WrongRequest
 from app.graphql.editing import Editing
 from app.graphql.engine import Answer, Engine, internal, refusal
 from app.graphql.viewer import ANYBODY, Viewer
@@ -47,8 +47,14 @@ def create_app(settings: Settings) -> Application:
     """
     url = parse_url(settings.database_url)
     database = open_engine(url, pool_size=settings.write_pool_size)
-    reader = open_reader(url, pool_size=settings.read_pool_size)
-    engine = Engine(reader, Editing(database))
+    reader = open_reader(url, pool_size=settings.read_pool_size, timeout=settings.read_timeout)
+    engine = Engine(
+        reader,
+        Editing(database, read_timeout=settings.read_timeout),
+        settings.limits(),
+        introspection=settings.introspection,
+        suggestions=settings.suggestions,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -70,7 +76,7 @@ def create_app(settings: Settings) -> Application:
     ) -> Answer:
         try:
             viewer = await _viewer(authorization)
-        except Unauthenticated as fault:
+        except WrongRequest as fault:
             return refusal(fault.message, fault.code)
         except Exception:  # noqa: BLE001 - the last line, as in the engine's own answers
             return refusal(*internal())

@@ -17,17 +17,23 @@ from typing import Any, Final, Generic, TypeVar
 import orjson
 import structlog
 from graphql import (
+    DocumentNode,
+    ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSyntaxError,
+    NoFragmentCyclesRule,
     OperationType,
+    assert_valid_schema,
+    execute,
     get_variable_values,
     parse,
     validate,
 )
 from graphql.execution.values import VariableValues
 
-from app.domain.errors import CorrigendaError, TooDeep, WrongRequest
+from app.domain.errors import CorrigendaError, OverLimit, TooCostly, TooDeep, WrongRequest
+from app.domain.limits import DEFAULTS, Limits
 from app.graphql.compile import (
     Operation,
     Plan,
@@ -36,7 +42,9 @@ from app.graphql.compile import (
     read_of,
     shape_of,
 )
-from app.graphql.schema import build_schema, core_schema
+from app.graphql.cost import Cost, cost_of
+from app.graphql.demand import Demand, check_text, check_variables
+from app.graphql.schema import Executor, build_schema, core_schema
 from app.graphql.viewer import Viewer
 from app.store.reader import Reader
 from app.store.reading import Moment, Scope
@@ -49,14 +57,11 @@ DOCUMENTS_KEPT: Final = 1_000
 PLANS_KEPT: Final = 64
 """Plans of one operation: one for each shape of its variables."""
 
-DOCUMENT_LIMIT: Final = 15_000
-"""Characters of a document, at most."""
-
-TOKEN_LIMIT: Final = 2_000
-"""Lexical tokens of a document, at most."""
-
 MESSAGE_LIMIT: Final = 500
 """Characters of an error's message, at most: it may repeat what the client sent."""
+
+ERRORS_SHOWN: Final = 10
+"""Errors of one document or its variables, and places of one error, at most."""
 
 ROOT_SCOPE: Final = Scope("head", "head", Moment())
 
@@ -100,25 +105,26 @@ class Shaped:
     answer all of it.
     """
 
+    cost: Cost
     plan: Plan | None
     is_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that was parsed and validated, or what is wrong with it."""
+    """A document that was parsed and validated, or the answer that tells what is wrong with it."""
 
     operations: Mapping[str, Operation]
-    errors: tuple[GraphQLError, ...] = ()
-    code: str | None = None
     plans: Mapping[str, Kept[Shaped]] = field(default_factory=dict)
+    document: DocumentNode = field(default_factory=DocumentNode)
+    refused: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request that can be executed: which operation, with which variables, by whom."""
 
-    source: str
+    document: DocumentNode
     name: str
     operation: Operation
     plans: Kept[Shaped]
@@ -130,14 +136,29 @@ class Asked:
 class Engine:
     """Answers GraphQL requests over one ledger.
 
-    `commands` carries out mutations; it is given by the roof.
+    `commands` carries out mutations; it is given by the roof. Without
+    `introspection` questions about the schema are refused, and errors suggest no
+    names either.
     """
 
-    def __init__(self, reader: Reader, commands: Any) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        commands: Any,
+        limits: Limits = DEFAULTS,
+        *,
+        introspection: bool = True,
+        suggestions: bool = True,
+    ) -> None:
         self.schema = build_schema()
         self.core = core_schema(self.schema)
         self.reader = reader
         self.commands = commands
+        self._limits = limits
+        self._introspection = introspection
+        self._hide_suggestions = not (introspection and suggestions)
+        # Found out once, and not in the time of the first request.
+        assert_valid_schema(self.core)
         self._documents: Kept[Prepared] = Kept(DOCUMENTS_KEPT)
 
     async def answer(
@@ -173,59 +194,93 @@ class Engine:
         operation_name: str | None,
         viewer: Viewer,
     ) -> Asked | Answer:
-        if len(source) > DOCUMENT_LIMIT:
-            message = f"a document has at most {DOCUMENT_LIMIT} characters, this one {len(source)}"
-            return refusal(message, "DOCUMENT_TOO_LONG")
+        if len(source) > self._limits.characters:
+            check_text(source, self._limits)
         prepared = self._documents.get(source, lambda: self._prepare(source))
-        if prepared.errors:
-            return request_errors(prepared.errors, prepared.code)
+        if prepared.refused is not None:
+            return prepared.refused
         name = _operation_name(prepared, operation_name)
         operation = prepared.operations[name]
+        check_variables(variables, self._limits)
         coerced = get_variable_values(
-            self.core, operation.definition.variable_definitions or (), dict(variables)
+            self.core,
+            operation.definition.variable_definitions or (),
+            dict(variables),
+            max_errors=ERRORS_SHOWN,
+            hide_suggestions=self._hide_suggestions,
         )
         if not isinstance(coerced, VariableValues):
             return request_errors(coerced, "BAD_VARIABLES")
         plans = prepared.plans[name]
-        return Asked(source, name, operation, plans, coerced, variables, viewer)
+        return Asked(prepared.document, name, operation, plans, coerced, variables, viewer)
 
     def _prepare(self, source: str) -> Prepared:
+        """Parse and validate a document; limits come before whatever they protect."""
         try:
-            document = parse(source, max_tokens=TOKEN_LIMIT)
+            check_text(source, self._limits)
+            document = parse(source)
+            demand = Demand(document)
+            demand.check(self._limits, introspection=self._introspection)
         except GraphQLSyntaxError as fault:
-            return Prepared({}, (fault,), "GRAPHQL_PARSE_FAILED")
-        errors = validate(self.core, document)
+            return Prepared({}, refused=request_errors([fault], "GRAPHQL_PARSE_FAILED"))
+        except WrongRequest as fault:
+            return Prepared({}, refused=refusal(*_refused(fault)))
+        errors = validate(
+            self.core,
+            document,
+            # No other rule need follow a circle of fragments.
+            [NoFragmentCyclesRule] if demand.is_circular else None,
+            max_errors=ERRORS_SHOWN,
+            hide_suggestions=self._hide_suggestions,
+        )
         if errors:
-            return Prepared({}, tuple(errors), "GRAPHQL_VALIDATION_FAILED")
+            return Prepared({}, refused=request_errors(errors, "GRAPHQL_VALIDATION_FAILED"))
         operations = operations_of(self.core, document)
-        return Prepared(operations, plans={name: Kept(PLANS_KEPT) for name in operations})
+        plans: Mapping[str, Kept[Shaped]] = {name: Kept(PLANS_KEPT) for name in operations}
+        return Prepared(operations, plans, document)
 
     # --- execution -------------------------------------------------------------
 
     async def _execute(self, asked: Asked) -> Answer:
         shape = shape_of(asked.operation, asked.variables)
         shaped = asked.plans.get(shape, lambda: self._shaped(asked))
+        cost = self._affordable(shaped.cost, asked)
         if shaped.plan is None:
-            return await self._execute_mixed(asked, {}, None)
+            return await self._execute_mixed(asked, {}, None, cost)
         members, position = await self.run(shaped.plan, asked.variables, {})
         if shaped.is_whole:
-            return Answer(_joined(members, position))
+            return Answer(_joined(members, position, cost, self._limits.cost))
         finished = {key: orjson.Fragment(value) for key, value in members}
-        return await self._execute_mixed(asked, finished, position)
+        return await self._execute_mixed(asked, finished, position, cost)
+
+    def _affordable(self, cost: Cost, asked: Asked) -> int:
+        """Return what a request costs with its variables; raise `TooCostly` beyond the limit."""
+        number = cost.at(asked.variables.coerced)
+        if number > self._limits.cost:
+            raise TooCostly(
+                f"the answer could hold {number:,} objects, at most {self._limits.cost:,} are "
+                "given; ask for shorter pages (first, last) or fewer lists inside one another",
+                limit="cost",
+                value=number,
+                most=self._limits.cost,
+            )
+        return number
 
     def _shaped(self, asked: Asked) -> Shaped:
         """Return the plan of what the tables answer, for this shape of the variables."""
         definition, root = asked.operation.definition, asked.operation.root
+        cost = cost_of(asked.operation, asked.variables)
+        self._affordable(cost, asked)  # before the work of planning
         if definition.operation is not OperationType.QUERY:
-            return Shaped(None, is_whole=False)
+            return Shaped(cost, None, is_whole=False)
         selections = asked.operation.collect([definition.selection_set], root, asked.variables)
         planned = {key: nodes for key, nodes in selections.items() if _is_planned(nodes, root)}
         if not planned:
-            return Shaped(None, is_whole=False)
+            return Shaped(cost, None, is_whole=False)
         plan = make_plan(
             asked.operation, asked.variables, planned, root, ROOT_SCOPE, self.reader.database
         )
-        return Shaped(plan, is_whole=len(planned) == len(selections))
+        return Shaped(cost, plan, is_whole=len(planned) == len(selections))
 
     async def run(
         self, plan: Plan, variables: VariableValues, given: Mapping[str, Any]
@@ -239,22 +294,31 @@ class Engine:
         return members_of(statement.keys, row), row[-1]
 
     async def _execute_mixed(
-        self, asked: Asked, finished: Mapping[str, orjson.Fragment], position: int | None
+        self,
+        asked: Asked,
+        finished: Mapping[str, orjson.Fragment],
+        position: int | None,
+        cost: int,
     ) -> Answer:
         context = Context(self, asked, finished)
-        result = await self.schema.execute(
-            asked.source,
-            variable_values=dict(asked.raw_variables),
+        # Not through Strawberry, which would parse and validate again, without limits.
+        executing = execute(
+            self.core,
+            asked.document,
             context_value=context,
+            variable_values=dict(asked.raw_variables),
             operation_name=asked.name or None,
+            executor_class=Executor,
+            hide_suggestions=self._hide_suggestions,
         )
+        result = executing if isinstance(executing, ExecutionResult) else await executing
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [shown_error(error) for error in result.errors]
         if position is None:
             position = context.position
-        if position is not None:
-            answer["extensions"] = {"position": position}
+        shown = {} if position is None else {"position": position}
+        answer["extensions"] = shown | {"cost": {"requested": cost, "limit": self._limits.cost}}
         return Answer(orjson.dumps(answer))
 
 
@@ -310,9 +374,12 @@ def members_of(keys: Sequence[str], row: Sequence[Any]) -> list[tuple[str, bytes
     ]
 
 
-def _joined(members: Sequence[tuple[str, bytes]], position: int) -> bytes:
+_WHOLE: Final = b'{"data":{%b},"extensions":{"position":%d,"cost":{"requested":%d,"limit":%d}}}'
+
+
+def _joined(members: Sequence[tuple[str, bytes]], position: int, cost: int, limit: int) -> bytes:
     inner = b",".join(b'"%b":%b' % (key.encode(), value) for key, value in members)
-    return b'{"data":{%b},"extensions":{"position":%d}}' % (inner, position)
+    return _WHOLE % (inner, position, cost, limit)
 
 
 # --- errors -------------------------------------------------------------------
@@ -325,15 +392,24 @@ def request_errors(errors: Sequence[GraphQLError], code: str | None = None) -> A
     return Answer(orjson.dumps({"errors": shown}), is_request_error=True, code=first)
 
 
-def _refused(fault: WrongRequest | RecursionError) -> tuple[str, str]:
+def _refused(fault: WrongRequest | RecursionError) -> tuple[str, str, Mapping[str, Any]]:
     if isinstance(fault, WrongRequest):
-        return fault.message, fault.code
-    return "the document nests deeper than this server follows", TooDeep.code
+        return fault.message, fault.code, _facts(fault)
+    return "the document nests deeper than this server follows", TooDeep.code, {}
 
 
-def refusal(message: str, code: str) -> Answer:
+def _facts(fault: BaseException | None) -> Mapping[str, Any]:
+    """Return what a client may want to know of a limit: its name, the value, what there may be."""
+    if not isinstance(fault, OverLimit) or fault.limit is None:
+        return {}
+    first, *others = fault.limit.split("_")
+    name = first + "".join(word.capitalize() for word in others)
+    return {"limit": name, "value": fault.value, "max": fault.most}
+
+
+def refusal(message: str, code: str, facts: Mapping[str, Any] | None = None) -> Answer:
     """Return the answer to a request that is refused as a whole."""
-    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    body = {"errors": [{"message": message, "extensions": {"code": code, **(facts or {})}}]}
     return Answer(orjson.dumps(body), is_request_error=True, code=code)
 
 
@@ -347,13 +423,15 @@ def shown_error(error: GraphQLError, code: str | None = None) -> dict[str, Any]:
         shown["message"] = "a whole number in the document has too many digits"
     if len(shown["message"]) > MESSAGE_LIMIT:
         shown["message"] = f"{shown['message'][:MESSAGE_LIMIT]}…"
+    if len(shown.get("locations") or ()) > ERRORS_SHOWN:
+        shown["locations"] = shown["locations"][:ERRORS_SHOWN]
     if isinstance(original, CorrigendaError):
         code = original.code
     elif original is not None and not isinstance(original, GraphQLError) and code is None:
         message, code = internal(original)
         shown["message"] = message
     if code is not None:
-        shown["extensions"] = {"code": code, **shown.get("extensions", {})}
+        shown["extensions"] = {"code": code, **_facts(original), **shown.get("extensions", {})}
     return shown
 
 

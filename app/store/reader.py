@@ -13,8 +13,15 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
 
-from app.domain.errors import TooDeep, Unready
+from app.domain.errors import ReadTimedOut, TooDeep, Unready
 from app.store.database import read_only_sqlite
+from app.store.time_limits import (
+    READ_TIMEOUT_S,
+    Clock,
+    is_interrupted,
+    milliseconds,
+    timed_out,
+)
 
 _STATEMENTS = 512
 """Prepared statements that a connection keeps."""
@@ -40,11 +47,11 @@ class Reader(Protocol):
         """Run one statement and return its first row, None where there is none."""
 
 
-def open_reader(url: URL, *, pool_size: int) -> Reader:
-    """Return the reader of a database."""
+def open_reader(url: URL, *, pool_size: int, timeout: float = READ_TIMEOUT_S) -> Reader:
+    """Return the reader of a database; a statement that takes `timeout` seconds is ended."""
     if url.get_backend_name() == "sqlite":
-        return SqliteReader(url)
-    return PostgresReader(url, pool_size)
+        return SqliteReader(url, timeout)
+    return PostgresReader(url, pool_size, timeout)
 
 
 def _asyncpg() -> Any:
@@ -56,7 +63,7 @@ def _asyncpg() -> Any:
 
 def _unreadable() -> tuple[type[Exception], ...]:
     asyncpg = _asyncpg()
-    return OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError
+    return ReadTimedOut, OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError
 
 
 class PostgresReader:
@@ -64,7 +71,8 @@ class PostgresReader:
 
     database = "postgresql"
 
-    def __init__(self, url: URL, pool_size: int) -> None:
+    def __init__(self, url: URL, pool_size: int, timeout: float) -> None:
+        self._timeout = timeout
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._size = pool_size
         self._pool: Any = None
@@ -85,6 +93,7 @@ class PostgresReader:
                     "plan_cache_mode": "force_generic_plan",
                     "default_transaction_read_only": "on",
                     "jit": "off",
+                    "statement_timeout": str(milliseconds(self._timeout)),
                     "timezone": "UTC",
                 },
             )
@@ -106,6 +115,8 @@ class PostgresReader:
             raise TooDeep(
                 "the document is more than PostgreSQL can follow; ask for less at once"
             ) from fault
+        except _asyncpg().QueryCanceledError as fault:
+            raise timed_out(self._timeout) from fault
         return row
 
 
@@ -129,9 +140,11 @@ class SqliteReader:
 
     database = "sqlite"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, timeout: float) -> None:
         self._url = url
+        self._timeout = timeout
         self._connection: sqlite3.Connection | None = None
+        self._clock: Clock | None = None
 
     async def start(self) -> None:
         """Open the file."""
@@ -139,6 +152,7 @@ class SqliteReader:
             self._connection = read_only_sqlite(self._url)
         except sqlite3.Error as fault:
             raise Unready(f"the database file cannot be read: {fault}") from fault
+        self._clock = Clock(self._connection, self._timeout)
 
     async def stop(self) -> None:
         """Close the file."""
@@ -147,8 +161,9 @@ class SqliteReader:
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
         """Run one statement, at once."""
-        if self._connection is None:
+        if self._connection is None or self._clock is None:
             raise AssertionError("the reader has not been started")
+        self._clock.start()
         try:
             row: Sequence[Any] | None = self._connection.execute(sql, tuple(values)).fetchone()
         except sqlite3.OperationalError as fault:
@@ -157,5 +172,7 @@ class SqliteReader:
                 raise TooDeep(
                     "the document nests deeper than this SQLite can follow; ask for less at once"
                 ) from fault
+            if is_interrupted(fault):
+                raise timed_out(self._timeout) from fault
             raise
         return row

@@ -27,6 +27,7 @@ _STATUS: Final[Mapping[str, int]] = {
     "UNAUTHENTICATED": 401,
     "METHOD_NOT_ALLOWED": 405,
     "INTERNAL": 500,
+    "READ_TIMED_OUT": 503,
 }
 """The status of a refused request, where it is not 400."""
 
