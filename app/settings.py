@@ -137,6 +137,14 @@ class Settings(BaseSettings):
         ge=1,
         description="Values, lists and objects in the variables of a request, at most.",
     )
+    max_subselects: int = Field(
+        default=DEFAULTS.subselects,
+        ge=1,
+        description=(
+            "Objects and lists that a document selects, counting each kind that a record can be "
+            "of, at most; a plan has never more than 600."
+        ),
+    )
     max_cost: int = Field(
         default=DEFAULTS.cost,
         ge=1,

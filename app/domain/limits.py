@@ -28,6 +28,7 @@ class Limits:
     field_pairs: int = 10_000
 
     variable_values: int = 20_000
+    subselects: int = 300
     cost: int = 10_000
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, TypeAlias, cast
 
 from graphql import (
     FieldNode,
+    GraphQLField,
     GraphQLNamedType,
     GraphQLObjectType,
     IntValueNode,
@@ -34,7 +35,7 @@ from graphql.execution.values import VariableValues
 from app.graphql.compile import Operation, declared
 from app.graphql.demand import INTROSPECTION
 from app.graphql.fields import CountOf, PageSize, Rows, Size
-from app.graphql.introspection import schema_cost, type_cost
+from app.graphql.introspection import Seen, schema_cost, type_cost
 
 Given: TypeAlias = Mapping[str, Any]
 """The coerced variables of a request, by name."""
@@ -96,7 +97,10 @@ class Sum:
 
     def at(self, given: Given) -> int:
         """Return the sum."""
-        return self.fixed + sum(part.at(given) for part in self.parts)
+        total = self.fixed
+        for part in self.parts:
+            total += part.at(given)
+        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class Most:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WorkedOut:
     """A cost that is worked out by a function of the variables."""
 
     work_out: Callable[[Given], int]
@@ -144,18 +148,33 @@ def _times(number: Cost, each: Cost) -> Cost:
 
 
 def _most(parts: Sequence[Cost]) -> Cost:
-    fixed = [part.number for part in parts if isinstance(part, Fixed)]
-    others = tuple(part for part in parts if not isinstance(part, Fixed))
-    if not others:
-        return Fixed(max(fixed, default=0))
-    return Most((*others, Fixed(max(fixed)))) if fixed else Most(others)
+    fixed = max((part.number for part in parts if isinstance(part, Fixed)), default=0)
+    # What is selected on an interface mostly costs the same on each of its types.
+    others = dict.fromkeys(part for part in parts if not isinstance(part, Fixed))
+    together = (*others, Fixed(fixed)) if fixed or not others else (*others,)
+    return together[0] if len(together) == 1 else Most(together)
 
 
-def cost_of(operation: Operation, variables: VariableValues) -> Cost:
-    """Return the cost of an operation, for one shape of its variables."""
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one shape of an operation costs.
+
+    `cost` is that of its answer, `subselects` how many objects and lists its plan
+    has to be made of, counting each kind that a record can be of.
+    """
+
+    cost: Cost
+    subselects: int
+
+
+def estimate(operation: Operation, variables: VariableValues) -> Estimate:
+    """Return what an operation costs, for one shape of its variables."""
     return _Meter(operation, variables).of(
         [operation.definition.selection_set], operation.root, ONE
     )
+
+
+_FREE: Final = Estimate(NOTHING, 0)
 
 
 class _Meter:
@@ -164,45 +183,54 @@ class _Meter:
     def __init__(self, operation: Operation, variables: VariableValues) -> None:
         self._operation = operation
         self._variables = variables
-        self._known: dict[Any, Cost] = {}
+        self._known: dict[Any, Estimate] = {}
+        self._schema_seen: Seen = {}
 
     def of(
         self, sets: Sequence[SelectionSetNode | None], named: GraphQLNamedType, page: Cost
-    ) -> Cost:
+    ) -> Estimate:
         """Return the cost of what is selected on a type; `page` is the nearest page's size."""
         if not is_abstract_type(named):
             return self._on(sets, cast("GraphQLObjectType", named), page)
         possible = self._operation.schema.get_possible_types(named)
-        return _most([self._on(sets, one, page) for one in possible])
+        each = [self._on(sets, one, page) for one in possible]
+        return Estimate(_most([one.cost for one in each]), sum(one.subselects for one in each))
 
     def _on(
         self, sets: Sequence[SelectionSetNode | None], of: GraphQLObjectType, page: Cost
-    ) -> Cost:
+    ) -> Estimate:
         key = of.name, page, tuple(id(one) for one in sets)
         if key not in self._known:
             selected = self._operation.collect(sets, of, self._variables)
-            costs = [self._field(of, nodes, page) for nodes in selected.values()]
-            self._known[key] = _sum(costs)
+            each = [self._field(of, nodes, page) for nodes in selected.values()]
+            self._known[key] = Estimate(
+                _sum([one.cost for one in each]), sum(one.subselects for one in each)
+            )
         return self._known[key]
 
-    def _field(self, of: GraphQLObjectType, nodes: Sequence[FieldNode], page: Cost) -> Cost:
+    def _field(self, of: GraphQLObjectType, nodes: Sequence[FieldNode], page: Cost) -> Estimate:
         name = nodes[0].name.value
         if name in INTROSPECTION and name not in of.fields:
-            return self._schema(nodes)
+            return Estimate(self._schema(nodes), 0)
         if name == "__typename":
-            return NOTHING
+            return _FREE
         field = of.fields[name]
         named = get_named_type(field.type)
-        size: Size | None = declared(field, "size")
-        own: int = declared(field, "cost", 0 if is_leaf_type(named) else 1)
         if is_leaf_type(named):
-            return Fixed(own)
+            own = declared(field, "cost", 0)
+            return Estimate(Fixed(own), own)
+        return self._object(field, nodes, page)
+
+    def _object(self, field: GraphQLField, nodes: Sequence[FieldNode], page: Cost) -> Estimate:
+        size: Size | None = declared(field, "size")
         if isinstance(size, PageSize):
             page = self._given(nodes[0], size.counts)
-        inner = self.of([node.selection_set for node in nodes], named, page)
-        each = _sum([Fixed(own), inner])
+        sets = [node.selection_set for node in nodes]
+        inner = self.of(sets, get_named_type(field.type), page)
+        each = _sum([Fixed(declared(field, "cost", 1)), inner.cost])
         number = self._number(nodes[0], size, page)
-        return each if number is None else _times(number, each)
+        cost = each if number is None else _times(number, each)
+        return Estimate(cost, inner.subselects + 1)
 
     def _number(self, node: FieldNode, size: Size | None, page: Cost) -> Cost | None:
         """Return how often the field's object comes; None for one that is no list."""
@@ -240,11 +268,11 @@ class _Meter:
 
     def _schema(self, nodes: Sequence[FieldNode]) -> Cost:
         if nodes[0].name.value == "__schema":
-            return Fixed(schema_cost(self._operation, self._variables, nodes))
+            return Fixed(schema_cost(self._operation, self._variables, nodes, self._schema_seen))
         (argument,) = nodes[0].arguments or ()
         if not isinstance(argument.value, VariableNode):
             name = getattr(argument.value, "value", None)
             return Fixed(type_cost(self._operation, self._variables, nodes, name))
         variable = argument.value.name.value
         operation, variables = self._operation, self._variables
-        return Asked(lambda given: type_cost(operation, variables, nodes, given.get(variable)))
+        return WorkedOut(lambda given: type_cost(operation, variables, nodes, given.get(variable)))

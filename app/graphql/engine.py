@@ -32,7 +32,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from app.domain.errors import CorrigendaError, OverLimit, TooCostly, TooDeep, WrongRequest
+from app.domain.errors import CorrigendaError, OverLimit, TooCostly, TooDeep, TooLarge, WrongRequest
 from app.domain.limits import DEFAULTS, Limits
 from app.graphql.compile import (
     Operation,
@@ -42,7 +42,7 @@ from app.graphql.compile import (
     read_of,
     shape_of,
 )
-from app.graphql.cost import Cost, cost_of
+from app.graphql.cost import Cost, estimate
 from app.graphql.demand import Demand, check_text, check_variables
 from app.graphql.schema import Executor, build_schema, core_schema
 from app.graphql.viewer import Viewer
@@ -253,6 +253,21 @@ class Engine:
         finished = {key: orjson.Fragment(value) for key, value in members}
         return await self._execute_mixed(asked, finished, position, cost)
 
+    def _worth_planning(self, asked: Asked) -> Cost:
+        """Return the cost of this shape; raise `OverLimit` before the work of planning."""
+        found = estimate(asked.operation, asked.variables)
+        most = self._limits.subselects
+        if found.subselects > most:
+            raise TooLarge(
+                f"the document asks for {found.subselects:,} objects and lists, counting each "
+                f"kind that a record can be of; at most {most:,} are read at once",
+                limit="subselects",
+                value=found.subselects,
+                most=most,
+            )
+        self._affordable(found.cost, asked)
+        return found.cost
+
     def _affordable(self, cost: Cost, asked: Asked) -> int:
         """Return what a request costs with its variables; raise `TooCostly` beyond the limit."""
         number = cost.at(asked.variables.coerced)
@@ -269,8 +284,7 @@ class Engine:
     def _shaped(self, asked: Asked) -> Shaped:
         """Return the plan of what the tables answer, for this shape of the variables."""
         definition, root = asked.operation.definition, asked.operation.root
-        cost = cost_of(asked.operation, asked.variables)
-        self._affordable(cost, asked)  # before the work of planning
+        cost = self._worth_planning(asked)
         if definition.operation is not OperationType.QUERY:
             return Shaped(cost, None, is_whole=False)
         selections = asked.operation.collect([definition.selection_set], root, asked.variables)

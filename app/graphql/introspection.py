@@ -29,14 +29,19 @@ from app.graphql.compile import Operation
 Population: TypeAlias = dict[Any, tuple[Any, int]]
 """Elements of the schema, and how often the answer holds each."""
 
+Seen: TypeAlias = dict[tuple[str, ...], Population]
+"""What the fields of a path lead to, so that aliases of one path follow it once."""
+
 _SCHEMA: Final = cast("GraphQLObjectType", get_named_type(SchemaMetaFieldDef.type))
 _TYPE: Final = cast("GraphQLObjectType", get_named_type(_SCHEMA.fields["queryType"].type))
 
 
-def schema_cost(operation: Operation, variables: VariableValues, nodes: Sequence[FieldNode]) -> int:
+def schema_cost(
+    operation: Operation, variables: VariableValues, nodes: Sequence[FieldNode], seen: Seen
+) -> int:
     """Return how many objects the answer to `__schema` holds, deprecated ones among them."""
-    schema = operation.schema
-    return _Follower(operation, variables).count(nodes, _SCHEMA, _people([(schema, 1)]))
+    start = _people([(operation.schema, 1)])
+    return _Follower(operation, variables, seen).count(nodes, _SCHEMA, (), start)
 
 
 def type_cost(
@@ -46,7 +51,7 @@ def type_cost(
     found = operation.schema.type_map.get(name) if isinstance(name, str) else None
     if found is None:
         return 0
-    return _Follower(operation, variables).count(nodes, _TYPE, _people([(found, 1)]))
+    return _Follower(operation, variables, {}).count(nodes, _TYPE, (), _people([(found, 1)]))
 
 
 def _people(elements: Iterable[tuple[Any, int]]) -> Population:
@@ -68,16 +73,26 @@ def _key(element: Any) -> Any:
 class _Follower:
     operation: Operation
     variables: VariableValues
+    seen: Seen
 
-    def count(self, nodes: Sequence[FieldNode], of: GraphQLObjectType, held: Population) -> int:
+    def count(
+        self,
+        nodes: Sequence[FieldNode],
+        of: GraphQLObjectType,
+        path: tuple[str, ...],
+        held: Population,
+    ) -> int:
         total = sum(times for _, times in held.values())
         sets = [node.selection_set for node in nodes]
         for inner in self.operation.collect(sets, of, self.variables).values():
-            field = of.fields.get(inner[0].name.value)
-            if field is not None and not is_leaf_type(get_named_type(field.type)):
-                reached = _people(self._reached(field, held))
+            name = inner[0].name.value
+            field = of.fields.get(name)
+            if field is not None and held and not is_leaf_type(get_named_type(field.type)):
+                further = (*path, name)
+                if further not in self.seen:
+                    self.seen[further] = _people(self._reached(field, held))
                 named = cast("GraphQLObjectType", get_named_type(field.type))
-                total += self.count(inner, named, reached) if reached else 0
+                total += self.count(inner, named, further, self.seen[further])
         return total
 
     def _reached(self, field: Any, held: Population) -> Iterator[tuple[Any, int]]:

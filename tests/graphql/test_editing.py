@@ -596,7 +596,7 @@ def test_two_mutations_in_one_document_are_carried_out_one_after_the_other(
                 "records": [{"state": "RETRACTED"}],
             },
         },
-        "extensions": {"position": 3},
+        "extensions": {"position": 3, "cost": answer["extensions"]["cost"]},
     }
 
 
