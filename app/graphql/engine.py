@@ -53,9 +53,14 @@ logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-DOCUMENTS_KEPT: Final = 1_000
-PLANS_KEPT: Final = 64
-"""Plans of one operation: one for each shape of its variables."""
+DOCUMENTS_KEPT: Final = 500_000
+"""Characters of the documents that are kept; parsed, each takes up to 300 bytes."""
+
+PLANS_KEPT: Final = 4_000_000
+"""Characters of SQL of the plans that are kept; with its plan, each takes about 40 bytes."""
+
+_EMPTY: Final = 500
+"""What a document or a plan weighs that is hardly there."""
 
 MESSAGE_LIMIT: Final = 500
 """Characters of an error's message, at most: it may repeat what the client sent."""
@@ -67,10 +72,12 @@ ROOT_SCOPE: Final = Scope("head", "head", Moment())
 
 
 class Kept(Generic[T]):
-    """A bounded memory: what was used longest ago goes first."""
+    """A memory bounded by weight: what was used longest ago goes first."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, weigh: Callable[[Any, T], int]) -> None:
         self._limit = limit
+        self._weigh = weigh
+        self._weight = 0
         self._held: OrderedDict[Any, T] = OrderedDict()
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
@@ -80,9 +87,21 @@ class Kept(Generic[T]):
             return self._held[key]
         made = make()
         self._held[key] = made
-        if len(self._held) > self._limit:
-            self._held.popitem(last=False)
+        self._weight += self._weigh(key, made)
+        while self._weight > self._limit and len(self._held) > 1:
+            self._weight -= self._weigh(*self._held.popitem(last=False))
         return made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf(Generic[T]):
+    """The part of a memory that one operation has."""
+
+    kept: Kept[T]
+
+    def get(self, key: Any, make: Callable[[], T]) -> T:
+        """Return what is kept under `key`, making it where nothing is."""
+        return self.kept.get((self, key), make)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +128,18 @@ class Shaped:
     plan: Plan | None
     is_whole: bool
 
+    @property
+    def weight(self) -> int:
+        """About how many characters of SQL it is."""
+        return _EMPTY + (0 if self.plan is None else len(self.plan.statement.sql))
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A document that was parsed and validated, or the answer that tells what is wrong with it."""
 
     operations: Mapping[str, Operation]
-    plans: Mapping[str, Kept[Shaped]] = field(default_factory=dict)
+    plans: Mapping[str, Shelf[Shaped]] = field(default_factory=dict)
     document: DocumentNode = field(default_factory=DocumentNode)
     refused: Answer | None = None
 
@@ -127,7 +151,7 @@ class Asked:
     document: DocumentNode
     name: str
     operation: Operation
-    plans: Kept[Shaped]
+    plans: Shelf[Shaped]
     variables: VariableValues
     raw_variables: Mapping[str, Any]
     viewer: Viewer
@@ -159,7 +183,10 @@ class Engine:
         self._hide_suggestions = not (introspection and suggestions)
         # Found out once, and not in the time of the first request.
         assert_valid_schema(self.core)
-        self._documents: Kept[Prepared] = Kept(DOCUMENTS_KEPT)
+        self._documents: Kept[Prepared] = Kept(
+            DOCUMENTS_KEPT, lambda source, _: len(source) + _EMPTY
+        )
+        self._plans: Kept[Shaped] = Kept(PLANS_KEPT, lambda _, shaped: shaped.weight)
 
     async def answer(
         self,
@@ -225,6 +252,14 @@ class Engine:
             return Prepared({}, refused=request_errors([fault], "GRAPHQL_PARSE_FAILED"))
         except WrongRequest as fault:
             return Prepared({}, refused=refusal(*_refused(fault)))
+        errors = self._validate(document, demand)
+        if errors:
+            return Prepared({}, refused=request_errors(errors, "GRAPHQL_VALIDATION_FAILED"))
+        operations = operations_of(self.core, document)
+        plans: Mapping[str, Shelf[Shaped]] = {name: Shelf(self._plans) for name in operations}
+        return Prepared(operations, plans, document)
+
+    def _validate(self, document: DocumentNode, demand: Demand) -> Sequence[GraphQLError]:
         errors = validate(
             self.core,
             document,
@@ -233,11 +268,10 @@ class Engine:
             max_errors=ERRORS_SHOWN,
             hide_suggestions=self._hide_suggestions,
         )
-        if errors:
-            return Prepared({}, refused=request_errors(errors, "GRAPHQL_VALIDATION_FAILED"))
-        operations = operations_of(self.core, document)
-        plans: Mapping[str, Kept[Shaped]] = {name: Kept(PLANS_KEPT) for name in operations}
-        return Prepared(operations, plans, document)
+        if self._hide_suggestions:
+            for error in errors:  # one rule asks "Did you mean …" of its own accord
+                error.message = error.message.partition(" Did you mean ")[0]
+        return errors
 
     # --- execution -------------------------------------------------------------
 
