@@ -16,7 +16,7 @@ class Limits:
     """
 
     characters: int = 15_000
-    tokens: int = 2_000
+    tokens: int = 1_000
     nesting: int = 100
 
     fragments: int = 50

@@ -50,7 +50,13 @@ def make_ledger(url: str, folder: Path, *, filled: bool) -> Mapping[str, str]:
 
 
 # Tests ask for everything at once; what clients may ask for is `test_limits`'s matter.
-GENEROUS: Mapping[str, Any] = {"max_cost": 1_000_000, "max_aliases": 500, "max_root_fields": 500}
+GENEROUS: Mapping[str, Any] = {
+    "max_cost": 1_000_000,
+    "max_tokens": 5_000,
+    "max_aliases": 500,
+    "max_root_fields": 500,
+    "max_subselects": 600,
+}
 
 
 @contextmanager
