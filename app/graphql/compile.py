@@ -54,7 +54,7 @@ from app.store.sql import Expression, json_constant, json_object, parameter
 Selections: TypeAlias = dict[str, list[FieldNode]]
 
 
-def declared(field: GraphQLField, name: str, absent: Any = None) -> Any:
+def declaration_of(field: GraphQLField, name: str, absent: Any = None) -> Any:
     """Return what the declaration of a field says under a name (`app.graphql.fields`)."""
     definition = field.extensions.get("strawberry-definition")
     metadata: Mapping[Any, Any] = getattr(definition, "metadata", None) or {}
@@ -63,7 +63,7 @@ def declared(field: GraphQLField, name: str, absent: Any = None) -> Any:
 
 def read_of(field: GraphQLField) -> Read | None:
     """Return how a field is read from the tables; None for an ordinary resolver's."""
-    return cast("Read | None", declared(field, "read"))
+    return cast("Read | None", declaration_of(field, "read"))
 
 
 @dataclass(frozen=True, slots=True)

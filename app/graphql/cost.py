@@ -32,7 +32,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from app.graphql.compile import Operation, declared
+from app.graphql.compile import Operation, declaration_of
 from app.graphql.demand import INTROSPECTION
 from app.graphql.fields import CountOf, PageSize, Rows, Size
 from app.graphql.introspection import Seen, schema_cost, type_cost
@@ -217,17 +217,17 @@ class _Meter:
         field = of.fields[name]
         named = get_named_type(field.type)
         if is_leaf_type(named):
-            own = declared(field, "cost", 0)
+            own = declaration_of(field, "cost", 0)
             return Estimate(Fixed(own), own)
         return self._object(field, nodes, page)
 
     def _object(self, field: GraphQLField, nodes: Sequence[FieldNode], page: Cost) -> Estimate:
-        size: Size | None = declared(field, "size")
+        size: Size | None = declaration_of(field, "size")
         if isinstance(size, PageSize):
             page = self._given(nodes[0], size.counts)
         sets = [node.selection_set for node in nodes]
         inner = self.of(sets, get_named_type(field.type), page)
-        each = _sum([Fixed(declared(field, "cost", 1)), inner.cost])
+        each = _sum([Fixed(declaration_of(field, "cost", 1)), inner.cost])
         number = self._number(nodes[0], size, page)
         cost = each if number is None else _times(number, each)
         return Estimate(cost, inner.subselects + 1)
