@@ -22,8 +22,8 @@ from app.store.database import Connection
 from app.store.database import Engine as Database
 from app.store.payloads import REFUSED, WRITTEN
 from app.store.plan import MOMENT, moment_parameter
+from app.store.read_limits import READ_TIMEOUT_S, read_limits
 from app.store.reading import Moment, Scope
-from app.store.time_limits import READ_TIMEOUT_S, time_limit
 
 Finished: TypeAlias = dict[str, orjson.Fragment]
 
@@ -157,7 +157,7 @@ class _Payload:
         if plan is None:
             return {}
         values = plan.values(self._context.variables, {MOMENT: position, WRITTEN: 0})
-        with time_limit(connection, self._read_timeout):
+        with read_limits(connection, self._read_timeout):
             row = connection.execute(plan.statement.select, values).one()
         return _fragments(members_of(plan.statement.keys, row))
 

@@ -13,21 +13,12 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
 
-from app.domain.errors import ReadTimedOut, TooDeep, Unready
+from app.domain.errors import ReadTimedOut, Unready
 from app.store.database import read_only_sqlite
-from app.store.time_limits import (
-    READ_TIMEOUT_S,
-    Clock,
-    is_interrupted,
-    milliseconds,
-    timed_out,
-)
+from app.store.read_limits import READ_TIMEOUT_S, Clock, milliseconds, reached
 
 _STATEMENTS = 512
 """Prepared statements that a connection keeps."""
-
-
-_SQLITE_LIMITS = ("parser stack overflow", "Expression tree is too large")
 
 
 class Reader(Protocol):
@@ -111,12 +102,11 @@ class PostgresReader:
             raise AssertionError("the reader has not been started")
         try:
             row: Sequence[Any] | None = await self._pool.fetchrow(sql, *values)
-        except _asyncpg().ProgramLimitExceededError as fault:
-            raise TooDeep(
-                "the document is more than PostgreSQL can follow; ask for less at once"
-            ) from fault
-        except _asyncpg().QueryCanceledError as fault:
-            raise timed_out(self._timeout) from fault
+        except _asyncpg().PostgresError as fault:
+            refusal = reached(fault, self._timeout)
+            if refusal is None:
+                raise
+            raise refusal from fault
         return row
 
 
@@ -167,12 +157,8 @@ class SqliteReader:
         try:
             row: Sequence[Any] | None = self._connection.execute(sql, tuple(values)).fetchone()
         except sqlite3.OperationalError as fault:
-            # SQLite before 3.46 parses with a stack of 100 places; a tree may be 1,000 high.
-            if any(limit in str(fault) for limit in _SQLITE_LIMITS):
-                raise TooDeep(
-                    "the document nests deeper than this SQLite can follow; ask for less at once"
-                ) from fault
-            if is_interrupted(fault):
-                raise timed_out(self._timeout) from fault
-            raise
+            refusal = reached(fault, self._timeout)
+            if refusal is None:
+                raise
+            raise refusal from fault
         return row

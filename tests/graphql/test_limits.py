@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from app.reads.holders import holder_of
 from app.store.database import open_engine, parse_url
 from app.store.reader import Reader, open_reader
 from tests.databases import KINDS
-from tests.graphql.asking import Ledger, document, example_variables, operations, served
+from tests.graphql.asking import ROOT, Ledger, document, example_variables, operations, served
 from tests.graphql.test_one_statement import counted, run
 
 CPU_S = 0.05
@@ -217,6 +218,21 @@ def test_a_refusal_is_an_error_of_the_request(one_demo: Ledger) -> None:
 
     assert response.status_code == 400
     assert response.json().keys() == {"errors"}
+
+
+ROW = re.compile(r"^\| `(\w+)` \| ([\d,]+) \| `(\w+)` \|", re.MULTILINE)
+
+
+def test_the_table_of_limits_says_what_the_code_does() -> None:
+    rows = ROW.findall((ROOT / "docs" / "limits.md").read_text())
+
+    pairs = Edge("fieldPairs", "DOCUMENT_TOO_LARGE", str)
+    assert {(name, code) for name, _, code in rows} == {
+        (edge.limit, edge.code) for edge in [*EDGES, pairs]
+    }
+    assert {name: int(value.replace(",", "")) for name, value, _ in rows} == {
+        edge.limit: getattr(DEFAULTS, edge.setting) for edge in [*EDGES, pairs]
+    }
 
 
 # --- attacks ------------------------------------------------------------------------
@@ -472,6 +488,11 @@ CLAIMED = "{ claims(first: 10) { nodes { subject { ... on Record { changeset { i
         ("{ actors(first: 5) { nodes { partOf { name } given { nodes { id } } } } }", None, 116),
         ("{ transfers(first: 1) { nodes { quantity { amount } occurred { edtf } } } }", None, 4),
         ("{ actors(first: 1) { nodes { aliases { text } } } }", None, 7),
+        (
+            "{ actors(first: 10) { totalCount nodes { name given(first: 5) { nodes { id } } } } }",
+            None,
+            72,
+        ),
         ("{ archive(position: 3) { actors(first: 7) { nodes { id } } } }", None, 9),
         (f'{{ nodes(ids: ["{ID}", "{ID}"]) {{ id }} }}', None, 2),
         (f'{{ node(id: "{ID}") {{ id ... on Record {{ newsroom {{ id }} }} }} }}', None, 2),
@@ -693,6 +714,29 @@ def test_a_document_that_is_read_too_long_is_told_to_ask_for_less(kind: str, led
     assert response.status_code == 503
     assert error["extensions"]["code"] == "READ_TIMED_OUT"
     assert "ask for less" in error["message"]
+
+
+DEEP = (
+    "mutation ($input: CommitInput!) { commit(input: $input) { records { ... on Transfer { "
+    f"{'partOf { ' * 11} id {' }' * 11} }} }} }} }}"
+)
+
+
+def test_a_dry_run_that_nests_deeper_than_the_database_follows_is_told_so(
+    ledgers: Any,
+) -> None:
+    """SQLite alone has such a limit within ours; it is no defect."""
+    body = {
+        "reason": {"code": "OTHER", "note": "x"},
+        "operations": [{"addTransfer": {"title": "Horses"}}],
+        "dryRun": True,
+    }
+
+    with ledgers.copied("sqlite", filled=False) as given, served(*given) as ledger:
+        code, message = ledger.fault(DEEP, {"input": body}, role="editor")
+
+    assert code == "DOCUMENT_TOO_DEEP"
+    assert "SQLite" in message
 
 
 TRIED = (

@@ -1,4 +1,4 @@
-"""How long reading may take before the database ends it."""
+"""What a database lets one read take: how long, and how deep its statement may nest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.errors import ReadTimedOut
+from app.domain.errors import ReadTimedOut, TooDeep, WrongRequest
 
 READ_TIMEOUT_S: Final = 4.0
 """Seconds that one statement may take, unless the operator says otherwise."""
@@ -45,25 +45,35 @@ def milliseconds(timeout: float) -> int:
     return max(1, round(timeout * 1000))
 
 
-def timed_out(timeout: float) -> ReadTimedOut:
-    """Return what is told of a statement that was ended."""
-    return ReadTimedOut(
-        f"reading the answer took longer than {timeout:g} s and was ended; ask for less at once: "
-        "shorter pages, fewer lists inside one another, no totalCount that is not needed"
-    )
+# SQLite before 3.46 parses with a stack of 100 places; a tree may be 1,000 high.
+_SQLITE_DEPTHS: Final = ("parser stack overflow", "Expression tree is too large")
+_PROGRAM_LIMITS: Final = "54"
+"""The class program_limit_exceeded (PostgreSQL, appendix A)."""
 
 
-def is_interrupted(fault: BaseException | None) -> bool:
-    """Whether SQLite or psycopg says that the statement was ended."""
+def reached(fault: BaseException | None, timeout: float) -> WrongRequest | None:
+    """Return what is told of a statement that reached a limit, None of any other fault."""
+    state = getattr(fault, "sqlstate", None) or ""
     code = getattr(fault, "sqlite_errorcode", None)
-    return code == sqlite3.SQLITE_INTERRUPT or getattr(fault, "sqlstate", None) == _QUERY_CANCELED
+    if code == sqlite3.SQLITE_INTERRUPT or state == _QUERY_CANCELED:
+        return ReadTimedOut(
+            f"reading the answer took longer than {timeout:g} s and was ended; ask for less at "
+            "once: shorter pages, fewer lists inside one another, no totalCount that is not needed"
+        )
+    if state.startswith(_PROGRAM_LIMITS):
+        return TooDeep("the document is more than PostgreSQL can follow; ask for less at once")
+    if any(words in str(fault) for words in _SQLITE_DEPTHS):
+        return TooDeep(
+            "the document nests deeper than this SQLite can follow; ask for less at once"
+        )
+    return None
 
 
 @contextmanager
-def time_limit(connection: Connection, timeout: float) -> Iterator[None]:
+def read_limits(connection: Connection, timeout: float) -> Iterator[None]:
     """Let the reads of a block take so many seconds each; it is the last of its transaction.
 
-    Raises `ReadTimedOut`.
+    Raises `ReadTimedOut` or `TooDeep`.
     """
     driver: Any = connection.connection.driver_connection
     is_sqlite = connection.dialect.name == "sqlite"
@@ -74,9 +84,10 @@ def time_limit(connection: Connection, timeout: float) -> Iterator[None]:
     try:
         yield
     except DBAPIError as fault:
-        if is_interrupted(fault.orig):
-            raise timed_out(timeout) from fault
-        raise
+        refusal = reached(fault.orig, timeout)
+        if refusal is None:
+            raise
+        raise refusal from fault
     finally:
         if is_sqlite:
             driver.set_progress_handler(None, 0)
