@@ -51,8 +51,15 @@ def create_app(settings: Settings) -> Application:
     """
     url = parse_url(settings.database_url)
     database = open_engine(url, pool_size=settings.write_pool_size)
-    reader = open_reader(url, pool_size=settings.read_pool_size)
-    engine = Engine(reader, Editing(database), room=settings.answer_cache_bytes)
+    reader = open_reader(url, pool_size=settings.read_pool_size, timeout=settings.read_timeout)
+    engine = Engine(
+        reader,
+        Editing(database, read_timeout=settings.read_timeout),
+        settings.limits(),
+        room=settings.answer_cache_bytes,
+        introspection=settings.introspection,
+        suggestions=settings.suggestions,
+    )
     documents = _documents(settings, engine)
 
     @asynccontextmanager

@@ -11,6 +11,8 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.limits import DEFAULTS, Limits
+
 PREFIX: Final = "CORRIGENDA_"
 
 
@@ -99,3 +101,95 @@ class Settings(BaseSettings):
             "no others. GraphiQL is not served then."
         ),
     )
+    read_timeout: float = Field(
+        default=4.0,
+        gt=0,
+        le=3600,
+        description="Seconds that reading an answer may take before the database ends it.",
+    )
+    introspection: bool = Field(
+        default=True, description="Whether `__schema` and `__type` are answered."
+    )
+    suggestions: bool = Field(
+        default=True,
+        description=(
+            "Whether errors suggest the names that a misspelt one may mean; "
+            "without introspection they never do."
+        ),
+    )
+    max_characters: int = Field(
+        default=DEFAULTS.characters,
+        ge=1,
+        description="Characters of a GraphQL document, at most.",
+    )
+    max_tokens: int = Field(
+        default=DEFAULTS.tokens,
+        ge=1,
+        description="Lexical tokens of a document, at most.",
+    )
+    max_nesting: int = Field(
+        default=DEFAULTS.nesting,
+        ge=1,
+        description="Brackets inside one another in the text of a document, at most.",
+    )
+    max_fragments: int = Field(
+        default=DEFAULTS.fragments,
+        ge=1,
+        description="Fragments that a document defines, at most.",
+    )
+    max_depth: int = Field(
+        default=DEFAULTS.depth,
+        ge=1,
+        description=(
+            "Levels of fields in a document, at most; a question about the schema is one level."
+        ),
+    )
+    max_selections: int = Field(
+        default=DEFAULTS.selections,
+        ge=1,
+        description="Fields and fragments of a document, fragments spread, at most.",
+    )
+    max_aliases: int = Field(
+        default=DEFAULTS.aliases,
+        ge=1,
+        description="Aliases of a document, fragments spread, at most.",
+    )
+    max_directives: int = Field(
+        default=DEFAULTS.directives,
+        ge=1,
+        description="Directives of a document, fragments spread, at most.",
+    )
+    max_root_fields: int = Field(
+        default=DEFAULTS.root_fields,
+        ge=1,
+        description="Fields at the root of one operation, at most.",
+    )
+    max_field_pairs: int = Field(
+        default=DEFAULTS.field_pairs,
+        ge=1,
+        description=(
+            "Pairs of fields that stand under one name in one place of a document, at most."
+        ),
+    )
+    max_variable_values: int = Field(
+        default=DEFAULTS.variable_values,
+        ge=1,
+        description="Values, lists and objects in the variables of a request, at most.",
+    )
+    max_subselects: int = Field(
+        default=DEFAULTS.subselects,
+        ge=1,
+        description=(
+            "Objects and lists that a document selects, counting each kind that a record can be "
+            "of, at most; a plan has never more than 600."
+        ),
+    )
+    max_cost: int = Field(
+        default=DEFAULTS.cost,
+        ge=1,
+        description="Objects that an answer can hold, at most.",
+    )
+
+    def limits(self) -> Limits:
+        """Return what one request may ask for."""
+        return Limits(**{name: getattr(self, f"max_{name}") for name in Limits.__slots__})

@@ -54,11 +54,16 @@ from app.store.sql import Expression, json_constant, json_object, parameter
 Selections: TypeAlias = dict[str, list[FieldNode]]
 
 
-def read_of(field: GraphQLField) -> Read | None:
-    """Return how a field is read from the tables; None for an ordinary resolver's."""
+def declaration_of(field: GraphQLField, name: str, absent: Any = None) -> Any:
+    """Return what the declaration of a field says under a name (`app.graphql.fields`)."""
     definition = field.extensions.get("strawberry-definition")
     metadata: Mapping[Any, Any] = getattr(definition, "metadata", None) or {}
-    return cast("Read | None", metadata.get("read"))
+    return metadata.get(name, absent)
+
+
+def read_of(field: GraphQLField) -> Read | None:
+    """Return how a field is read from the tables; None for an ordinary resolver's."""
+    return cast("Read | None", declaration_of(field, "read"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +266,10 @@ class _Planner:
         if self._aliases > SUBSELECTS_LIMIT:
             raise TooDeep(
                 f"the document asks for more than {SUBSELECTS_LIMIT} lists and links, counting "
-                "each kind that a record can be of; ask for less at once"
+                "each kind that a record can be of; ask for less at once",
+                limit="subselects",
+                value=self._aliases,
+                most=SUBSELECTS_LIMIT,
             )
         return f"t{self._aliases}"
 

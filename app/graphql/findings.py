@@ -78,11 +78,11 @@ class Chain:
     """A graph of derivations."""
 
     nodes: list[Claim] = table_field(
-        chain.nodes, f"The claims, in the order of entry; at most {chain.CHAIN_LIMIT}."
+        chain.nodes, f"The claims, in the order of entry; at most {chain.CHAIN_LIMIT}.", size=20
     )
-    links: list[ChainLink] = table_field(chain.links, "The links between these claims.")
+    links: list[ChainLink] = table_field(chain.links, "The links between these claims.", size=20)
     roots: list[ChainRoot] = table_field(
-        chain.roots, "Those of the claims that rest on no other one."
+        chain.roots, "Those of the claims that rest on no other one.", size=3
     )
     size: int = table_field(chain.size, "How many claims there are in all.")
     is_complete: bool = table_field(
@@ -129,21 +129,24 @@ class FindingPosition:
     asserters: list[Actor] = table_field(
         findings.named_by_claims("actor", "asserted_by", "name_key"),
         "Whose word it is, each once, by name.",
+        size=3,
     )
     citations: list[Citation] = table_field(
         findings.named_by_claims("citation", "citation", "id"),
         "The documents in which it stands, each once.",
+        size=3,
     )
     origins: list[ClaimOrigin] = table_field(
         findings.origins,
         "The documents at which the chains of its claims begin, each once; links of mere "
         "suspicion are not followed.",
+        size=3,
     )
     origin_count: OriginCount = table_field(
         findings.origin_count, "How many independent origins it has."
     )
     suspected: list[ChainLink] = table_field(
-        findings.suspected, "The links of mere suspicion in the chains of its claims."
+        findings.suspected, "The links of mere suspicion in the chains of its claims.", size=1
     )
 
 
@@ -170,10 +173,12 @@ class Finding(Node):
     positions: list[FindingPosition] = table_field(
         findings.positions,
         "The positions that live claims take, in the order of each one's first claim.",
+        size=3,
     )
     hulls: list[Hull] = table_field(
         findings.hulls,
         "Of a figure: the least and the most that live claims allow, for each unit.",
+        size=1,
     )
     claims: Connection[Claim] = page_field(
         Connection[Claim],

@@ -7,7 +7,7 @@ from typing import Any, Final
 import strawberry
 
 from app.domain import codes
-from app.graphql.fields import Connection, argument_field, page_field, table_field
+from app.graphql.fields import Connection, CountOf, argument_field, page_field, table_field
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
 from app.graphql.findings import Finding
 from app.graphql.records import (
@@ -82,6 +82,7 @@ class Reading:
         "Whatever has these ids, in their order; null in the place of what is not there.",
         _MODULE,
         {"ids": (list[strawberry.ID], f"The ids, at most {PAGE_LIMIT}.")},
+        size=CountOf("ids"),
     )
     actor: Actor | None = _one("actor", Actor)
     item: Item | None = _one("item", Item)

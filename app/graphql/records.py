@@ -12,7 +12,7 @@ import strawberry
 
 from app.domain import codes
 from app.domain.kinds import KINDS
-from app.graphql.fields import Connection, argument_field, page_field, table_field
+from app.graphql.fields import Connection, CountOf, argument_field, page_field, table_field
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
 from app.graphql.objects import (
     Alias,
@@ -54,6 +54,13 @@ if TYPE_CHECKING:
 Lazy: TypeAlias = Any
 
 _MODULE: Final = __name__
+
+
+FIELDS_OF_A_RECORD: Final = max(len(kind.fields) for kind in KINDS.values())
+# What few have more of, where there is no bound.
+NAMES: Final = 5
+PARENTS: Final = 2
+CHANGES: Final = 10
 
 
 def _means(kind: str, field: str) -> str:
@@ -205,6 +212,7 @@ class Changeset(Node):
             "Changeset",
         ),
         "The changesets that put this one back.",
+        size=3,
     )
     origin: Origin | None = table_field(
         trail.origin, "What the importer stated about where it comes from."
@@ -234,7 +242,9 @@ class Revision:
         link("position", "changeset", key="position", type_name="Changeset"),
         "The changeset: editor, time and reason.",
     )
-    changes: list[Change] = table_field(trail.changes, "What it changed, in field order.")
+    changes: list[Change] = table_field(
+        trail.changes, "What it changed, in field order.", size=CHANGES
+    )
     record: RecordRef = table_field(
         trail.record_of_revision, "The record as this revision left it."
     )
@@ -288,9 +298,12 @@ class Record(Node):
             "from_": (int, "The version to start from; 0 is before the first."),
             "to": (int | None, "The version to end at; the one that is read if absent."),
         },
+        size=FIELDS_OF_A_RECORD,
     )
     blame: list[Blame] = table_field(
-        trail.blame, "For each field that was ever set: its value, and the revision that set it."
+        trail.blame,
+        "For each field that was ever set: its value, and the revision that set it.",
+        size=FIELDS_OF_A_RECORD,
     )
     findings: list[FindingRef] = argument_field(
         list[FindingRef],
@@ -300,6 +313,7 @@ class Record(Node):
         "has none at all.",
         _MODULE,
         {"fields": (list[codes.ClaimField] | None, "Findings about these fields alone.")},
+        size=CountOf("fields", absent=8),
     )
     claims: Connection[ClaimRef] = page_field(
         Connection[ClaimRef],
@@ -326,12 +340,14 @@ class Actor(Record):
 
     name: str = table_field(column("name"), _means("actor", "name"))
     kind: codes.ActorKind = table_field(column("kind"), _means("actor", "kind"))
-    aliases: list[Alias] = table_field(document_list("aliases"), _means("actor", "aliases"))
+    aliases: list[Alias] = table_field(
+        document_list("aliases"), _means("actor", "aliases"), size=NAMES
+    )
     country: str | None = table_field(column("country"), _means("actor", "country"))
     acts_for: ActorRef | None = table_field(link("acts_for", "actor"), _means("actor", "actsFor"))
     part_of: ActorRef | None = table_field(link("part_of", "actor"), _means("actor", "partOf"))
     identifiers: list[Identifier] = table_field(
-        document_list("identifiers"), _means("actor", "identifiers")
+        document_list("identifiers"), _means("actor", "identifiers"), size=NAMES
     )
     description: str | None = table_field(column("description"), _means("actor", "description"))
     merged_into: ActorRef | None = table_field(
@@ -356,13 +372,15 @@ class Item(Record):
     """What is transferred."""
 
     name: str = table_field(column("name"), _means("item", "name"))
-    aliases: list[Alias] = table_field(document_list("aliases"), _means("item", "aliases"))
+    aliases: list[Alias] = table_field(
+        document_list("aliases"), _means("item", "aliases"), size=NAMES
+    )
     kind: codes.ItemKind = table_field(column("kind"), _means("item", "kind"))
     broader: ItemRef | None = table_field(link("broader", "item"), _means("item", "broader"))
     unit: str | None = table_field(column("unit"), _means("item", "unit"))
     hs_code: str | None = table_field(column("hs_code"), _means("item", "hsCode"))
     identifiers: list[Identifier] = table_field(
-        document_list("identifiers"), _means("item", "identifiers")
+        document_list("identifiers"), _means("item", "identifiers"), size=NAMES
     )
     description: str | None = table_field(column("description"), _means("item", "description"))
     merged_into: ItemRef | None = table_field(
@@ -506,6 +524,7 @@ class Claim(Record):
             "DerivationLink",
         ),
         _means("claim", "derivedFrom"),
+        size=PARENTS,
     )
     derived_by: Connection[DerivedClaim] = page_field(
         Connection[DerivedClaim],

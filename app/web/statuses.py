@@ -24,6 +24,7 @@ _MALFORMED: Final[Mapping[str, int]] = {
     "URI_TOO_LONG": 414,
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "INTERNAL": 500,
+    "READ_TIMED_OUT": 503,
 }
 """Codes whose status says the same in every media type: nothing was read as GraphQL."""
 

@@ -49,10 +49,20 @@ def make_ledger(url: str, folder: Path, *, filled: bool) -> Mapping[str, str]:
         return demo_ledger.prepare(engine, folder / "keys.json", lambda: lines)
 
 
+# Tests ask for everything at once; what clients may ask for is `test_limits`'s matter.
+GENEROUS: Mapping[str, Any] = {
+    "max_cost": 1_000_000,
+    "max_tokens": 5_000,
+    "max_aliases": 500,
+    "max_root_fields": 500,
+    "max_subselects": 600,
+}
+
+
 @contextmanager
 def served(url: str, keys: Mapping[str, str], **settings: Any) -> Iterator[Ledger]:
     """Serve a ledger as the application does, started and stopped."""
-    app = create_app(Settings(database_url=url, **settings))
+    app = create_app(Settings(database_url=url, **{**GENEROUS, **settings}))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield Ledger(url, client, keys)
 

@@ -253,7 +253,7 @@ def test_variables_in_another_order_or_beside_the_question_are_the_same_question
 
 
 def test_kept_answers_are_bounded_in_bytes_and_the_oldest_goes_first(demo: Ledger) -> None:
-    room = 8_000
+    room = 5_000
 
     async def work(engine: Engine, reader: Reader, viewer: Viewer) -> tuple[int, int, int]:
         for first in range(60):
