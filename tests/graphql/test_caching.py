@@ -253,11 +253,11 @@ def test_variables_in_another_order_or_beside_the_question_are_the_same_question
 
 
 def test_kept_answers_are_bounded_in_bytes_and_the_oldest_goes_first(demo: Ledger) -> None:
-    room = 5_000
+    room = 8_000
 
     async def work(engine: Engine, reader: Reader, viewer: Viewer) -> tuple[int, int, int]:
         for first in range(60):
-            await engine.answer(LIST, {"first": first % 20}, None, ANYBODY)
+            await engine.answer(LIST, {"first": first % 40}, None, ANYBODY)
             await engine.answer(COUNT, None, None, ANYBODY)
             assert engine.answers.used <= room
         return engine.answers.used, engine.answers.counts.hits, engine.answers.counts.misses
