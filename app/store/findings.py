@@ -47,7 +47,9 @@ from app.store.sql import (
     Folded,
     Joined,
     JoinedRows,
+    OfKind,
     TenthsText,
+    WordsOfKind,
     as_json,
     list_parameter,
 )
@@ -142,7 +144,7 @@ def _all(selects: Sequence[sa.Select[Any]], alias: str) -> sa.FromClause:
 
 def _own_rows(record: Scope, alias: str, used: Sequence[str]) -> sa.FromClause:
     """Return one row for each contestable field of a record's row around it."""
-    fields = enumerate(contestable(record.table))
+    fields = enumerate(contestable(record.table), start=1)
     return _all([_row(_columns(record, *one, place), used) for place, one in fields], alias)
 
 
@@ -152,7 +154,7 @@ def _found_rows(
     """Return the row of the finding whose `record` and `field` the scope `key` names."""
     selects = []
     for kind in kinds:
-        for place, (code, field) in enumerate(contestable(kind)):
+        for place, (code, field) in enumerate(contestable(kind), start=1):
             record = Scope(kind, at.alias(), key.moment)
             source, holds = record.by_id()
             is_asked = [record["id"] == key["record"], key["field"] == word(code), *holds]
@@ -320,33 +322,26 @@ def _one(at: At, key: Any, kinds: Sequence[str] = SUBJECTS) -> Expression:
 
 
 def _key_rows(scope: Scope) -> sa.FromClause:
-    """Return every record with each of its contestable fields."""
-    places = [
-        sa.select(
-            word(kind).label("kind"),
-            word(code).label("field"),
-            sa.literal_column(str(place), sa.Integer()).label("place"),
-        )
-        for kind in SUBJECTS
-        for place, (code, _) in enumerate(contestable(kind))
-    ]
-    fields = sa.union_all(*places).subquery(f"{scope.alias}f")
+    """Return every record with each of its contestable fields.
+
+    Both databases walk the records in order, and stop where a page is full.
+    """
     record = Scope("record", f"{scope.alias}r", scope.moment)
-    own = [record["kind"] == sa.literal_column(f"{fields.name}.kind")]
+    name = f"{scope.alias}f"
+    codes = {kind: [code for code, _ in contestable(kind)] for kind in SUBJECTS}
+    made: list[Expression] = []
     if scope.moment.position is not None:
-        own.append(record["created"] <= scope.moment.position)
+        made.append(record["created"] <= scope.moment.position)
     return (
         sa.select(
             record["id"].label("record"),
             record["kind"].label("kind"),
-            *(
-                sa.literal_column(f"{fields.name}.{name}").label(name)
-                for name in ("field", "place")
-            ),
+            sa.literal_column(f"{name}.value", CODE_POINT_TEXT).label("field"),
+            sa.literal_column(f"{name}.place", sa.BigInteger()).label("place"),
         )
         .select_from(record.source())
-        .join(fields, own[0])
-        .where(*own[1:])
+        .join(WordsOfKind(record["kind"], codes, name), OfKind(record["kind"], name))
+        .where(*made)
         .correlate(None)
         .subquery(scope.alias)
     )

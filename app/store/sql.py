@@ -8,7 +8,7 @@ on the number of members, and needs no parsing of what is already JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -276,6 +276,68 @@ def _elements_in_sqlite(element: Elements, compiler: Any, **kw: Any) -> str:
     (document,) = element.clauses
     kw.pop("asfrom", None)
     return f"json_each({compiler.process(document, **kw)}) AS {element.alias_name}"
+
+
+class WordsOfKind(FunctionElement[Any]):
+    """Words that go with the kind of another row, in FROM: `kind`, `value`, `place` from 1.
+
+    To be joined on `OfKind`. So that both databases walk the other rows in their
+    order: PostgreSQL makes the words from each row's kind, as it would hash a
+    join and sort; SQLite joins them, as it would sort the elements of a list.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, kind: Expression, words: Mapping[str, Sequence[str]], alias: str) -> None:
+        self.words = words
+        self.alias_name = alias
+        super().__init__(kind)
+
+
+@compiles(WordsOfKind, "postgresql")
+def _words_in_postgresql(element: WordsOfKind, compiler: Any, **kw: Any) -> str:
+    (kind,) = element.clauses
+    kw.pop("asfrom", None)
+    lists = " ".join(f"WHEN '{of}' THEN '{_array(words)}'" for of, words in element.words.items())
+    chosen = f"CASE {compiler.process(kind, **kw)} {lists} ELSE '{{}}' END"
+    return f"unnest(({chosen})::text[]) WITH ORDINALITY AS {element.alias_name}(value, place)"
+
+
+def _array(words: Sequence[str]) -> str:
+    return "{" + ",".join(words) + "}"
+
+
+@compiles(WordsOfKind, "sqlite")
+def _words_in_sqlite(element: WordsOfKind, compiler: Any, **_kw: Any) -> str:
+    del compiler
+    rows = " UNION ALL ".join(
+        f"SELECT '{of}' AS kind, '{word}' AS value, {place} AS place"
+        for of, words in element.words.items()
+        for place, word in enumerate(words, start=1)
+    )
+    return f"({rows}) AS {element.alias_name}"
+
+
+class OfKind(FunctionElement[bool]):
+    """The condition on which `WordsOfKind` is joined."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+
+    def __init__(self, kind: Expression, alias: str) -> None:
+        self.alias_name = alias
+        super().__init__(kind)
+
+
+@compiles(OfKind, "postgresql")
+def _of_kind_in_postgresql(_element: OfKind, _compiler: Any, **_kw: Any) -> str:
+    return "true"
+
+
+@compiles(OfKind, "sqlite")
+def _of_kind_in_sqlite(element: OfKind, compiler: Any, **kw: Any) -> str:
+    (kind,) = element.clauses
+    return f"{element.alias_name}.kind = {compiler.process(kind, **kw)}"
 
 
 class PresentById(FunctionElement[Any]):
