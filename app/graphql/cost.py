@@ -218,7 +218,7 @@ class _Meter:
         named = get_named_type(field.type)
         if is_leaf_type(named):
             own = declaration_of(field, "cost", 0)
-            return Estimate(Fixed(own), own)
+            return Estimate(Fixed(own), declaration_of(field, "weight", own))
         return self._object(field, nodes, page)
 
     def _object(self, field: GraphQLField, nodes: Sequence[FieldNode], page: Cost) -> Estimate:
@@ -230,7 +230,7 @@ class _Meter:
         each = _sum([Fixed(declaration_of(field, "cost", 1)), inner.cost])
         number = self._number(nodes[0], size, page)
         cost = each if number is None else _times(number, each)
-        return Estimate(cost, inner.subselects + 1)
+        return Estimate(cost, inner.subselects + declaration_of(field, "weight", 1))
 
     def _number(self, node: FieldNode, size: Size | None, page: Cost) -> Cost | None:
         """Return how often the field's object comes; None for one that is no list."""

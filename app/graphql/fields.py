@@ -59,24 +59,31 @@ cost of a document (`app.graphql.cost`). Every list of objects declares one.
 """
 
 
-def sized(size: Size | None = None, cost: int | None = None) -> dict[str, Any]:
-    """Return the metadata that `app.graphql.cost` reads: a list's size, an object's own cost."""
-    given = {"size": size, "cost": cost}
+def sized(
+    size: Size | None = None, cost: int | None = None, weight: int | None = None
+) -> dict[str, Any]:
+    """Return the metadata that `app.graphql.cost` reads.
+
+    A list's size, an object's own cost, and how many subselects a plan makes of
+    the field itself, where that is more than one.
+    """
+    given = {"size": size, "cost": cost, "weight": weight}
     return {name: value for name, value in given.items() if value is not None}
 
 
-def table_field(
+def table_field(  # noqa: PLR0913 - what a field is made of
     read: Read,
     description: str,
     *,
     size: Size | None = None,
     cost: int | None = None,
+    weight: int | None = None,
     deprecation_reason: str | None = None,
 ) -> Any:
     """Declare a field that is read from the tables; a list of objects with its size."""
     return strawberry.field(
         description=description,
-        metadata={"read": read, **sized(size, cost)},
+        metadata={"read": read, **sized(size, cost, weight)},
         deprecation_reason=deprecation_reason,
     )
 
@@ -89,6 +96,7 @@ def argument_field(  # noqa: PLR0913 - what a field is made of
     arguments: Mapping[str, tuple[Any, str]],
     *,
     size: Size | None = None,
+    weight: int | None = None,
 ) -> Any:
     """Declare a field with arguments, each its type and description, read from the tables.
 
@@ -119,7 +127,7 @@ def argument_field(  # noqa: PLR0913 - what a field is made of
     resolver.__signature__ = signature  # type: ignore[attr-defined]
     resolver.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": returns}
     resolver.__module__ = module
-    metadata = {"read": read, **sized(size)}
+    metadata = {"read": read, **sized(size, weight=weight)}
     return strawberry.field(resolver=resolver, description=description, metadata=metadata)
 
 
@@ -148,6 +156,7 @@ def page_field(  # noqa: PLR0913 - what a list is made of
     filter_type: Any = None,
     order_type: Any = None,
     more: Mapping[str, tuple[Any, str]] | None = None,
+    weight: int | None = None,
 ) -> Any:
     """Declare a connection: its filter and order where it has them, and the page."""
     arguments: dict[str, tuple[Any, str]] = dict(more or {})
@@ -161,7 +170,9 @@ def page_field(  # noqa: PLR0913 - what a list is made of
         "last": (int | None, LAST),
         "before": (str | None, BEFORE),
     }
-    return argument_field(returns, read, description, module, arguments, size=PageSize())
+    return argument_field(
+        returns, read, description, module, arguments, size=PageSize(), weight=weight
+    )
 
 
 @strawberry.type(description="Where a page stands in its list (Relay connections).")

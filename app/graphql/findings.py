@@ -130,17 +130,20 @@ class FindingPosition:
         findings.named_by_claims("actor", "asserted_by", "name_key"),
         "Whose word it is, each once, by name.",
         size=3,
+        weight=5,
     )
     citations: list[Citation] = table_field(
         findings.named_by_claims("citation", "citation", "id"),
         "The documents in which it stands, each once.",
         size=3,
+        weight=5,
     )
     origins: list[ClaimOrigin] = table_field(
         findings.origins,
         "The documents at which the chains of its claims begin, each once; links of mere "
         "suspicion are not followed.",
         size=3,
+        weight=5,
     )
     origin_count: OriginCount = table_field(
         findings.origin_count, "How many independent origins it has."
@@ -165,7 +168,7 @@ class Finding(Node):
     )
     field: codes.ClaimField = table_field(column("field"), "The field.")
     status: codes.FindingStatus = table_field(
-        findings.status, "How what is held stands to the live claims."
+        findings.status, "How what is held stands to the live claims.", weight=6
     )
     held: ClaimValue | None = table_field(
         claim_value, "What is held; null where nothing is, and of EXISTENCE."
@@ -174,6 +177,7 @@ class Finding(Node):
         findings.positions,
         "The positions that live claims take, in the order of each one's first claim.",
         size=3,
+        weight=5,
     )
     hulls: list[Hull] = table_field(
         findings.hulls,

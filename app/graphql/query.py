@@ -108,6 +108,7 @@ class Reading:
         _MODULE,
         filter_type=FILTER_TYPES["finding"],
         order_type=ORDER_TYPES["finding"],
+        weight=60,
     )
     changeset: Changeset | None = argument_field(
         Changeset | None,

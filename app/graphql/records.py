@@ -314,6 +314,7 @@ class Record(Node):
         _MODULE,
         {"fields": (list[codes.ClaimField] | None, "Findings about these fields alone.")},
         size=CountOf("fields", absent=8),
+        weight=5,
     )
     claims: Connection[ClaimRef] = page_field(
         Connection[ClaimRef],
@@ -540,9 +541,12 @@ class Claim(Record):
     live: bool = table_field(
         found.live,
         "Whether it counts: it and its document stand, and so does one of those it rests on.",
+        weight=4,
     )
     finding: FindingRef | None = table_field(
-        found.of_claim, "What is held for the field it is about, beside the other claims."
+        found.of_claim,
+        "What is held for the field it is about, beside the other claims.",
+        weight=25,
     )
     chain: ChainRef = argument_field(
         ChainRef,
