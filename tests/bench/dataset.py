@@ -2,7 +2,8 @@
 
 2,000 actors, 500 items, 100,000 citations, 50,000 transfers and 125,000 claims, of which
 120,000 are about transfers, two or three each. With more than one version, every transfer
-and claim is revised until it has that many. `tests.bench.filling` writes them.
+and claim is revised until it has that many; a part of it all is called for by a scale.
+`tests.bench.filling` writes them.
 """
 
 from __future__ import annotations
@@ -72,6 +73,33 @@ _SAID: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is: versions of each transfer and claim, and which part of everything.
+
+    A scale of 5 is a fifth of the actors, of the items, and so on.
+    """
+
+    versions: int = 1
+    scale: int = 1
+
+    def of(self, whole: int) -> int:
+        """Return how many there are of what the whole dataset has so many of."""
+        return whole // self.scale
+
+    def __str__(self) -> str:
+        counts = {
+            "actors": ACTORS,
+            "items": ITEMS,
+            "transfers": TRANSFERS,
+            "citations": CITATIONS,
+            "claims": CLAIMS,
+        }
+        listed = ", ".join(f"{self.of(whole):,} {name}" for name, whole in counts.items())
+        many = f"; {self.versions} versions of each transfer and claim"
+        return listed + (many if self.versions > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """One record's step to a version: its fields before and after."""
 
@@ -87,13 +115,13 @@ class Written:
         return self.record_id.partition("_")[0]
 
 
-def changesets(versions: int = 1) -> Iterator[list[Written]]:
+def changesets(size: Size) -> Iterator[list[Written]]:
     """Yield the dataset in the order of its writing, `BATCH` records a changeset."""
-    source = _Source()
+    source = _Source(size)
     for part in (source.actors, source.items, source.citations, source.transfers, source.claims):
         made = [Written(new, 1, Action.ADD, {}, fields) for new, fields in part()]
         yield from _batches(made)
-    for version in range(2, versions + 1):
+    for version in range(2, size.versions + 1):
         yield from _batches(source.revisions(version))
 
 
@@ -105,20 +133,21 @@ def _batches(written: Sequence[Written]) -> Iterator[list[Written]]:
 class _Source:
     """Draws every record from one seeded stream; the parts must be asked for in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: Size) -> None:
+        self._of = size.of
         self._random = random.Random(_SEED)
         self._ms = _FIRST_MS
         self._held: dict[str, dict[str, Fields]] = {}
 
     def actors(self) -> list[tuple[str, Fields]]:
-        return self._keep("actor", [self._actor(number) for number in range(ACTORS)])
+        return self._keep("actor", [self._actor(number) for number in range(self._of(ACTORS))])
 
     def _actor(self, number: int) -> Fields:
         place, mark = _PLACES[number % len(_PLACES)], number // len(_PLACES) + 1
         fields: Fields = {"country": self._one_of(_COUNTRIES)}
-        if number < STATES:
+        if number < self._of(STATES):
             fields |= {"name": f"{place} {mark}", "kind": "STATE"}
-        elif number < STATES + OUTLETS:
+        elif number < self._of(STATES) + self._of(OUTLETS):
             paper = _PAPERS[number % len(_PAPERS)]
             fields |= {"name": f"The {place} {paper} {mark}", "kind": "NEWS_OUTLET"}
         else:
@@ -129,7 +158,7 @@ class _Source:
         return {**fields, "description": f"Known in filings as {fields['name']}."}
 
     def items(self) -> list[tuple[str, Fields]]:
-        return self._keep("item", [self._item(number) for number in range(ITEMS)])
+        return self._keep("item", [self._item(number) for number in range(self._of(ITEMS))])
 
     def _item(self, number: int) -> Fields:
         name, kind, unit = _THINGS[number % len(_THINGS)]
@@ -138,9 +167,9 @@ class _Source:
         return {"name": f"{name}, {mark}", "kind": kind, "unit": unit, "hsCode": code}
 
     def citations(self) -> list[tuple[str, Fields]]:
-        outlets = list(self._held["actor"])[STATES : STATES + OUTLETS]
+        outlets = list(self._held["actor"])[self._of(STATES) : self._of(STATES) + self._of(OUTLETS)]
         return self._keep(
-            "citation", [self._citation(number, outlets) for number in range(CITATIONS)]
+            "citation", [self._citation(number, outlets) for number in range(self._of(CITATIONS))]
         )
 
     def _citation(self, number: int, outlets: Sequence[str]) -> Fields:
@@ -162,7 +191,9 @@ class _Source:
 
     def transfers(self) -> list[tuple[str, Fields]]:
         actors, items = list(self._held["actor"]), list(self._held["item"])
-        return self._keep("transfer", [self._transfer(actors, items) for _ in range(TRANSFERS)])
+        return self._keep(
+            "transfer", [self._transfer(actors, items) for _ in range(self._of(TRANSFERS))]
+        )
 
     def _transfer(self, actors: Sequence[str], items: Sequence[str]) -> Fields:
         giver, receiver = self._random.sample(actors, 2)
@@ -209,14 +240,14 @@ class _Source:
 
     def _subjects(self) -> Iterator[tuple[str, int]]:
         """Two or three claims a transfer, and the rest about actors."""
-        thirds = CLAIMS_ABOUT_TRANSFERS - 2 * TRANSFERS
-        with_three = set(self._random.sample(range(TRANSFERS), thirds))
+        thirds = self._of(CLAIMS_ABOUT_TRANSFERS) - 2 * self._of(TRANSFERS)
+        with_three = set(self._random.sample(range(self._of(TRANSFERS)), thirds))
         for number, transfer in enumerate(self._held["transfer"]):
             for place in range(3 if number in with_three else 2):
                 yield transfer, place
         actors = list(self._held["actor"])
-        for number in range(CLAIMS - CLAIMS_ABOUT_TRANSFERS):
-            yield actors[number % ACTORS], 3
+        for number in range(self._of(CLAIMS) - self._of(CLAIMS_ABOUT_TRANSFERS)):
+            yield actors[number % self._of(ACTORS)], 3
 
     def _claim(self, subject: str, place: int) -> Fields:
         field, value, words = self._assertion(subject, place)
@@ -225,12 +256,12 @@ class _Source:
             "field": field,
             "value": value,
             "stance": self._one_of(_STANCES),
-            "citation": self._citation_ids[self._random.randrange(CITATIONS)],
+            "citation": self._citation_ids[self._random.randrange(self._of(CITATIONS))],
             "quote": {"exact": f"What was sent, {words}, {self._one_of(_SAID)}."},
             "locator": f"p. {self._random.randrange(1, 40)}",
         }
         if self._random.random() < 0.3:
-            fields["assertedBy"] = self._actor_ids[self._random.randrange(ACTORS)]
+            fields["assertedBy"] = self._actor_ids[self._random.randrange(self._of(ACTORS))]
         return fields
 
     def _assertion(self, subject: str, place: int) -> tuple[str, Fields, str]:

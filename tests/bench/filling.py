@@ -35,7 +35,7 @@ from app.store.ledger import instant_text
 from app.store.rows import to_columns
 from app.store.tables import END, LEDGER_TABLES, metadata
 from tests.bench import dataset
-from tests.bench.dataset import Written
+from tests.bench.dataset import Size, Written
 
 NEWSROOM: Final = "newsroom_01hf7yat00e2s8v3kqz5m4n6p7"
 EDITOR: Final = "editor_01hf7yat00e2s8v3kqz5m4n6p7"
@@ -64,11 +64,11 @@ class Batch:
     peaks: Peaks = field(default_factory=Peaks)
 
 
-def batches(versions: int) -> Iterator[Batch]:
+def batches(size: Size) -> Iterator[Batch]:
     """Yield the changesets of the whole dataset as rows."""
     salts = random.Random(7)
     peaks, entered = Peaks(), dict[str, int]()
-    for position, written in zip(count(1), dataset.changesets(versions), strict=False):
+    for position, written in zip(count(1), dataset.changesets(size), strict=False):
         batch = _batch(position, written, entered, salts)
         peaks = peaks.append(batch.rows["entry"][0][2])
         batch.peaks = peaks
@@ -228,7 +228,7 @@ END $$"""
 Progress = Callable[[int], None]
 
 
-def fill_sqlite(file: Path, versions: int, progress: Progress) -> None:
+def fill_sqlite(file: Path, size: Size, progress: Progress) -> None:
     """Write the dataset into a migrated SQLite file, and have its planner look at it."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         # A file that a crash spoils is built again.
@@ -237,7 +237,7 @@ def fill_sqlite(file: Path, versions: int, progress: Progress) -> None:
         with _unguarded_sqlite(connection):
             for table, row in _ACCESS:
                 connection.execute(_insert(table), row)
-            for batch in batches(versions):
+            for batch in batches(size):
                 _write_sqlite(connection, batch)
                 progress(batch.position)
         connection.execute("PRAGMA analysis_limit = 1000")
@@ -284,18 +284,18 @@ def _kinds(batch: Batch) -> Iterable[str]:
     return [table for table in KINDS if table in batch.rows]
 
 
-def fill_postgres(url: str, versions: int, progress: Progress) -> None:
+def fill_postgres(url: str, size: Size, progress: Progress) -> None:
     """Write the dataset into a migrated PostgreSQL database, and have it analyzed."""
-    asyncio.run(_fill_postgres(url, versions, progress))
+    asyncio.run(_fill_postgres(url, size, progress))
 
 
-async def _fill_postgres(url: str, versions: int, progress: Progress) -> None:
+async def _fill_postgres(url: str, size: Size, progress: Progress) -> None:
     connection = await asyncpg.connect(url)
     try:
         await _guard_postgres(connection, "DISABLE")
         for table, row in _ACCESS:
             await _copy(connection, table, [row])
-        for batch in batches(versions):
+        for batch in batches(size):
             async with connection.transaction():
                 await _write_postgres(connection, batch)
             progress(batch.position)

@@ -1,7 +1,8 @@
 """The databases that are measured: built once, kept in a folder, and used again.
 
 The folder is `CORRIGENDA_BENCH_DATA`, or one in the system's temporary folder. What is in it
-is named by a digest of all that makes it: tables, triggers and dataset.
+is named by a digest of all that makes it: tables, triggers and dataset. What is written while
+something is measured goes into a copy, which is gone afterwards.
 """
 
 # ruff: noqa: SLF001 - a server whose data stay is started by the same parts as one that goes
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Self
@@ -24,9 +25,10 @@ import psycopg
 import sqlalchemy as sa
 
 from app.store import migrations, tables
-from app.store.database import open_engine, parse_url
+from app.store.database import open_engine, parse_url, sqlite_file
 from tests import postgres
 from tests.bench import filling
+from tests.bench.dataset import Size
 
 _ROOT: Final = Path(__file__).parents[2]
 _MADE_BY: Final = (
@@ -38,6 +40,7 @@ _MADE_BY: Final = (
     "tests/bench/filling.py",
 )
 DATABASE: Final = "bench"
+COPY: Final = "bench_copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,26 @@ def data_folder() -> Path:
     return folder
 
 
-def fingerprint(versions: int) -> str:
-    """Return what names a database: a digest of everything that it is made of."""
+def fingerprint(size: Size) -> str:
+    """Return what names a database: a digest of everything that it is made of, and its size."""
     files = [file for pattern in _MADE_BY for file in sorted(_ROOT.glob(pattern))]
     content = b"".join(file.read_bytes() for file in files)
-    return sha256(content + str(versions).encode()).hexdigest()[:12]
+    return f"{sha256(content).hexdigest()[:12]}-{size.versions}v-{size.scale}"
 
 
-def sqlite(versions: int = 1) -> Database:
+@contextlib.contextmanager
+def opened(name: str, size: Size) -> Iterator[Database]:
+    """Give the filled database of a name, `sqlite` or `postgresql`, built if it is not there."""
+    if name == "sqlite":
+        yield sqlite(size)
+    else:
+        with postgresql(size) as database:
+            yield database
+
+
+def sqlite(size: Size) -> Database:
     """Return the filled SQLite database, built if it is not there."""
-    file = data_folder() / f"sqlite-{fingerprint(versions)}.db"
+    file = data_folder() / f"sqlite-{fingerprint(size)}.db"
     url = f"sqlite:///{file}"
     if not file.exists():
         # Under another name until it is whole, so that an interrupted build is not used.
@@ -74,7 +87,7 @@ def sqlite(versions: int = 1) -> Database:
         part.unlink(missing_ok=True)
         migrations.upgrade(f"sqlite:///{part}")
         with _progress("SQLite") as progress:
-            filling.fill_sqlite(part, versions, progress)
+            filling.fill_sqlite(part, size, progress)
         part.rename(file)
     return Database("SQLite", url)
 
@@ -93,9 +106,9 @@ def some_transfers(database: Database, wanted: int = 50) -> list[str]:
 
 
 @contextlib.contextmanager
-def postgresql(versions: int = 1) -> Iterator[Database]:
+def postgresql(size: Size) -> Iterator[Database]:
     """Run a private server on the filled PostgreSQL database, built if it is not there."""
-    place = data_folder() / f"postgresql-{fingerprint(versions)}"
+    place = data_folder() / f"postgresql-{fingerprint(size)}"
     if not (place / "filled").exists():
         shutil.rmtree(place, ignore_errors=True)
     with KeptServer(place) as server:
@@ -103,10 +116,42 @@ def postgresql(versions: int = 1) -> Iterator[Database]:
             server.create_database(DATABASE)
             migrations.upgrade(server.url(DATABASE))
             with _progress("PostgreSQL") as progress:
-                filling.fill_postgres(server.url(DATABASE), versions, progress)
+                filling.fill_postgres(server.url(DATABASE), size, progress)
             (place / "filled").touch()
         _warm(server.url(DATABASE))
         yield Database("PostgreSQL", server.url(DATABASE), server.pid)
+
+
+@contextlib.contextmanager
+def copied(database: Database) -> Iterator[Database]:
+    """Give a copy of a database, which may be written to; it is gone after the block."""
+    make = _copied_file if database.postmaster is None else _copied_database
+    with make(database.url) as url:
+        yield replace(database, url=url)
+
+
+@contextlib.contextmanager
+def _copied_file(url: str) -> Iterator[str]:
+    # In a folder of its own, so that the files beside it go too.
+    with tempfile.TemporaryDirectory(prefix="copy-", dir=data_folder()) as folder:
+        copy = Path(folder) / f"{COPY}.db"
+        shutil.copyfile(sqlite_file(parse_url(url)), copy)
+        yield f"sqlite:///{copy}"
+
+
+@contextlib.contextmanager
+def _copied_database(url: str) -> Iterator[str]:
+    own = postgres.Server(url)
+    server = postgres.Server(own.url("postgres"))
+    server.drop_database(COPY)  # a run that was killed may have left one
+    with psycopg.connect(server.maintenance_url, autocommit=True) as connection:
+        # By files: the other strategy writes all of it to the write-ahead log, too.
+        connection.execute(f"CREATE DATABASE {COPY} TEMPLATE {DATABASE} STRATEGY FILE_COPY")
+    try:
+        _warm(server.url(COPY))
+        yield server.url(COPY)
+    finally:
+        server.drop_database(COPY)
 
 
 def _warm(url: str) -> None:
