@@ -3,7 +3,7 @@
 Rows are the same as `app.commands.submit` would write, log entries and digests included,
 with salts from a seeded stream. They come in the order that the triggers ask for: a
 changeset's rows first, then its entry, then the head. The triggers themselves, which would
-double the time, are off meanwhile.
+double the time, are off meanwhile, and the indexes are made afterwards.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def fill_sqlite(file: Path, size: Size, progress: Progress) -> None:
         # A file that a crash spoils is built again.
         for pragma in ("synchronous = OFF", "cache_size = -400000", "recursive_triggers = ON"):
             connection.execute(f"PRAGMA {pragma}")
-        with _unguarded_sqlite(connection):
+        with _bare_sqlite(connection):
             for table, row in _ACCESS:
                 connection.execute(_insert(table), row)
             for batch in batches(size):
@@ -246,15 +246,16 @@ def fill_sqlite(file: Path, size: Size, progress: Progress) -> None:
 
 
 @contextmanager
-def _unguarded_sqlite(connection: sqlite3.Connection) -> Iterator[None]:
-    """Take the triggers off for the bulk of the work, and put them back as they were."""
-    triggers = connection.execute(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+def _bare_sqlite(connection: sqlite3.Connection) -> Iterator[None]:
+    """Take triggers and indexes off for the bulk of the work, and put them back as they were."""
+    found = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger')"
+        " AND sql IS NOT NULL ORDER BY type"  # what belongs to a key has no SQL, and stays
     ).fetchall()
-    for name, _ in triggers:
-        connection.execute(f"DROP TRIGGER {name}")
+    for kind, name, _ in found:
+        connection.execute(f"DROP {kind} {name}")
     yield
-    for _, statement in triggers:
+    for _, _, statement in found:
         connection.execute(statement)
 
 
@@ -293,12 +294,16 @@ async def _fill_postgres(url: str, size: Size, progress: Progress) -> None:
     connection = await asyncpg.connect(url)
     try:
         await _guard_postgres(connection, "DISABLE")
+        indexes = await _take_indexes(connection)
         for table, row in _ACCESS:
             await _copy(connection, table, [row])
         for batch in batches(size):
             async with connection.transaction():
                 await _write_postgres(connection, batch)
             progress(batch.position)
+        await connection.execute("SET maintenance_work_mem = '256MB'")
+        for statement in indexes:
+            await connection.execute(statement)
         await _guard_postgres(connection, "ENABLE")
         await connection.execute("VACUUM (ANALYZE)")
         await connection.execute("CHECKPOINT")
@@ -312,6 +317,19 @@ async def _guard_postgres(connection: asyncpg.Connection, action: str) -> None:
         await connection.execute(f'ALTER TABLE "{table}" {action} TRIGGER ALL')
         if action == "ENABLE" and table in LEDGER_TABLES:
             await connection.execute(_ALWAYS.format(table=table))
+
+
+async def _take_indexes(connection: asyncpg.Connection) -> list[str]:
+    """Drop every index but those of keys, and return the statements that make them again."""
+    found = await connection.fetch(
+        "SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS made"
+        " FROM pg_index JOIN pg_class ON pg_class.oid = indrelid"
+        " WHERE relnamespace = 'public'::regnamespace"
+        " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)"
+    )
+    for name, _ in found:
+        await connection.execute(f"DROP INDEX {name}")
+    return [made for _, made in found]
 
 
 async def _write_postgres(connection: asyncpg.Connection, batch: Batch) -> None:

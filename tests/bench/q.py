@@ -1,8 +1,8 @@
 """The questions that are measured, word for word as both servers are asked them.
 
 Q1 is an article's page: the newest 20 transfers with all that a reader sees of them.
-Q2 is the same for one transfer, Q3 a plain list. A cursor is each server's own affair, so
-answers are compared without its text.
+Q2 is the same for one transfer, Q3 a plain list, and Q4 is Q1 as of a position of the past. A
+cursor is each server's own affair, so answers are compared without its text.
 """
 
 from __future__ import annotations
@@ -41,11 +41,17 @@ _TRANSFER: Final = """
     }
 """
 
-_Q1: Final = f"""query ArticlePage {{
+_PAGE: Final = f"""
   transfers(orderBy: OCCURRED_DESC, first: 20) {{
     nodes {{{_TRANSFER}}}
     pageInfo {{ hasNextPage endCursor }}
   }}
+"""
+
+_Q1: Final = f"query ArticlePage {{{_PAGE}}}"
+
+_Q4: Final = f"""query ArchivedPage($position: Position!) {{
+  archive(position: $position) {{{_PAGE}}}
 }}"""
 
 _Q2: Final = f"""query OneTransfer($id: ID!) {{
@@ -69,14 +75,34 @@ class Question:
 def questions(transfers: Sequence[str]) -> tuple[Question, ...]:
     """Return Q1, Q2 and Q3; Q2 asks for each of `transfers` in turn."""
     return (
-        Question("Q1", "article page", (_body(_Q1),)),
-        Question("Q2", "one transfer", tuple(_body(_Q2, {"id": one}) for one in transfers)),
-        Question("Q3", "100 actors", (_body(_Q3),)),
+        article_page(),
+        Question("Q2", "one transfer", tuple(body(_Q2, {"id": one}) for one in transfers)),
+        Question("Q3", "100 actors", (body(_Q3),)),
     )
 
 
-def _body(document: str, variables: dict[str, Any] | None = None) -> bytes:
+def article_page() -> Question:
+    """Return Q1."""
+    return Question("Q1", "article page", (body(_Q1),))
+
+
+def archived_page(position: int) -> Question:
+    """Return Q4: Q1 as of a position."""
+    return Question("Q4", "archived page", (body(_Q4, {"position": position}),))
+
+
+def body(document: str, variables: dict[str, Any] | None = None) -> bytes:
+    """Return the body of a POST that asks a document with these variables."""
     return orjson.dumps({"query": document, **({"variables": variables} if variables else {})})
+
+
+HEAD: Final = body("{ changesets(orderBy: POSITION_DESC, first: 1) { nodes { position } } }")
+"""What asks for the end of the log; `head_of` reads the answer."""
+
+
+def head_of(answer: bytes) -> int:
+    """Return the position that the log ends at."""
+    return int(comparable(answer)["changesets"]["nodes"][0]["position"])
 
 
 def comparable(answer: bytes) -> Any:
