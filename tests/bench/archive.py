@@ -26,7 +26,6 @@ GOAL: Final = 0.5
 """How many answers of the archive there should be, at least, for one of the present."""
 
 
-
 def compare(database: Database, pace: Pace) -> None:
     """Print how fast the archive in the middle of the log answers, beside the present.
 

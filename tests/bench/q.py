@@ -102,7 +102,7 @@ HEAD: Final = body("{ changesets(orderBy: POSITION_DESC, first: 1) { nodes { pos
 
 def head_of(answer: bytes) -> int:
     """Return the position that the log ends at."""
-    return int(comparable(answer)["changesets"]["nodes"][0]["position"])
+    return int(data(answer)["changesets"]["nodes"][0]["position"])
 
 
 def comparable(answer: bytes) -> Any:
@@ -110,10 +110,15 @@ def comparable(answer: bytes) -> Any:
 
     Raises `ValueError` for an answer with errors or without data.
     """
+    return _without_cursors(data(answer))
+
+
+def data(answer: bytes) -> Any:
+    """Return what an answer holds; raises `ValueError` for one with errors or without data."""
     content = orjson.loads(answer)
     if content.get("errors") or not content.get("data"):
         raise ValueError(f"this is no answer: {answer[:500]!r}")
-    return _without_cursors(content["data"])
+    return content["data"]
 
 
 def _without_cursors(value: Any) -> Any:
