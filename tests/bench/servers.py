@@ -92,17 +92,22 @@ def sqlite(size: Size) -> Database:
     return Database("SQLite", url)
 
 
-def some_transfers(database: Database, wanted: int = 50) -> list[str]:
-    """Return the ids of so many transfers, spread evenly over the database."""
+def transfers(database: Database) -> list[str]:
+    """Return the ids of all transfers that were loaded, sorted."""
     transfer = tables.metadata.tables["transfer"]
     engine = open_engine(parse_url(database.url))
     try:
         with engine.connect() as connection:
             query = sa.select(transfer.c.id).where(transfer.c.version == 1).order_by("id")
-            ids = connection.execute(query).scalars().all()
+            return list(connection.execute(query).scalars())
     finally:
         engine.dispose()
-    return list(ids[:: len(ids) // wanted][:wanted])
+
+
+def some_transfers(database: Database, wanted: int = 50) -> list[str]:
+    """Return the ids of so many transfers, spread evenly over the database."""
+    ids = transfers(database)
+    return ids[:: len(ids) // wanted][:wanted]
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from tests.bench import editing, q
 from tests.bench.editing import Done
 from tests.bench.line import Line
 from tests.bench.rounds import serving, title
-from tests.bench.servers import Database, copied
+from tests.bench.servers import Database, copied, transfers
 
 PAGE: Final = 100
 GOAL: Final = 1.3
@@ -118,7 +118,7 @@ def measure(database: Database, *, requests: int) -> None:
     with copied(database) as copy, serving("ours", copy) as server, Line(server.port) as line:
         ways = (Way("OCCURRED_DESC"), Way("OCCURRED_DESC", backward=True))
         quiet = [walk(line, way) for way in ways]
-        there = sorted(quiet[0].visits)
+        there = transfers(copy)
         for walked in quiet:
             check(walked, there, Done())
         _print_depths([(walked, _depths(line, walked, requests)) for walked in quiet])
