@@ -19,6 +19,7 @@ from app.graphql.records import (
     Transfer,
 )
 from app.graphql.scalars import DateTime, Position
+from app.graphql.search import SearchConnection, search_field
 from app.store import roots
 from app.store.connections import PAGE_LIMIT, connection
 from app.store.filters import FILTERS
@@ -125,6 +126,7 @@ class Archive(Reading):
 class Query(Reading):
     """Every question that can be asked."""
 
+    search: SearchConnection = search_field()
     archive: Archive = argument_field(
         Archive,
         roots.archive,

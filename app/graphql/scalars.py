@@ -129,6 +129,8 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.Action, "RevisionAction", "What a revision did to its record."),
         (codes.Role, None, "What an editor may do."),
         (codes.ClaimField, None, "The field that a claim is about."),
+        (codes.RecordKind, None, "The kinds of record."),
+        (codes.SearchMatch, None, "How a record has the words searched for, the best way first."),
     )
 }
 

@@ -24,6 +24,7 @@ from app.store import tables
 from app.store.database import in_one_batch
 from app.store.records import is_present, table_of
 from app.store.rows import to_columns
+from app.store.search_index import write_search
 from app.store.tables import END
 
 Clock: TypeAlias = Callable[[], datetime]
@@ -213,6 +214,7 @@ def _write_steps(connection: Connection, steps: Sequence[SealedStep], position: 
         "derivation",
         [row for one in steps for row in _derivation_rows(one.step, position)],
     )
+    write_search(connection, [one.step for one in steps])
 
 
 def _revision_row(step: Step, place: int, position: int) -> dict[str, Any]:

@@ -1,0 +1,419 @@
+"""How a search is read: ranked pages of whatever kind of record has the words.
+
+A record matches in one of the ways of `SearchMatch` and in no other. The list is
+ordered by it, the best first, and within one way by the record's age, the newest
+first. This rank depends on nothing but the record and the text, so a cursor stays
+where it is while others write; bm25 and ts_rank move with every record entered.
+
+Each way is a subselect of its own, disjoint from the better ones. FTS5 gives its
+rows in the order of their numbers and stops where the page ends. PostgreSQL's GIN
+index gives a way's rows in no order, and they are sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.domain.codes import SearchMatch
+from app.domain.kinds import KINDS
+from app.domain.searching import (
+    All,
+    Beside,
+    Condition,
+    Either,
+    Except,
+    Token,
+    of_kinds,
+    read_question,
+)
+from app.store.connections import (
+    SEPARATOR,
+    cursor_integer,
+    cursor_values,
+    is_backward,
+    page_size,
+)
+from app.store.reading import At, Page, Scope, any_record, subquery
+from app.store.sql import (
+    JSON_TEXT,
+    SAFE_TEXT,
+    Expression,
+    Hex,
+    Joined,
+    JoinedRows,
+    as_json,
+)
+from app.store.tables import END
+
+_WAYS: Final = tuple(SearchMatch)
+_SPELLING: Final = _WAYS.index(SearchMatch.SPELLING)
+_KINDS: Final = tuple(KINDS)
+
+
+# --- conditions in the languages of the databases -----------------------------
+#
+# Tokens hold letters, marks and digits alone, so quotation marks are all they need.
+
+
+def as_fts5(condition: Condition) -> str:
+    """Return a condition as FTS5's MATCH takes it."""
+    match condition:
+        case Token(text, is_start):
+            return f'"{text}" *' if is_start else f'"{text}"'
+        case Beside(tokens):
+            return f'"{" ".join(tokens)}"'
+        case All(parts):
+            return f"({' AND '.join(map(as_fts5, parts))})"
+        case Either(parts):
+            return f"({' OR '.join(map(as_fts5, parts))})"
+        case Except(part, without):
+            return f"({as_fts5(part)} NOT {as_fts5(without)})"
+
+
+def as_tsquery(condition: Condition) -> str:
+    """Return a condition as PostgreSQL reads a tsquery."""
+    match condition:
+        case Token(text, is_start):
+            return f"'{text}':*" if is_start else f"'{text}'"
+        case Beside(tokens):
+            return "('" + "' <-> '".join(tokens) + "')"
+        case All(parts):
+            return f"({' & '.join(map(as_tsquery, parts))})"
+        case Either(parts):
+            return f"({' | '.join(map(as_tsquery, parts))})"
+        case Except(part, without):
+            return f"({as_tsquery(part)} & !{as_tsquery(without)})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question as the databases take it.
+
+    `conditions` has one for each way, then one for all but SPELLING together, and
+    one for the kinds alone.
+    """
+
+    fts5: tuple[str, ...]
+    tsquery: tuple[str, ...]
+    plain: str
+    cursor_name: str
+
+
+_ANYWHERE: Final = len(_WAYS)
+_OF_KINDS: Final = len(_WAYS) + 1
+
+
+@lru_cache(maxsize=256)
+def _asked(text: str, kinds: tuple[str, ...] | None) -> _Asked:
+    question = read_question(text)
+    conditions = (
+        *(condition for _, condition in question.matches(kinds)),
+        question.anywhere(kinds),
+        of_kinds(_KINDS if kinds is None else kinds),
+    )
+    return _Asked(
+        fts5=tuple(map(as_fts5, conditions)),
+        tsquery=tuple(map(as_tsquery, conditions)),
+        plain=question.plain,
+        cursor_name=f"search.{question.digest}",
+    )
+
+
+def _asked_by(arguments: Any) -> _Asked:
+    kinds = arguments.get("kinds")
+    return _asked(
+        arguments["text"], None if kinds is None else tuple(kind.lower() for kind in kinds)
+    )
+
+
+# --- the statement ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameters:
+    """What a search binds; each database takes the conditions in its own language."""
+
+    fts5: tuple[Expression, ...]
+    tsquery: tuple[Expression, ...]
+    plain: Expression
+    size: Expression
+    bound: tuple[Expression, Expression] | None
+    backward: bool
+
+
+class _Hits(FunctionElement[Any]):
+    """The page's rows and one more: `way`, `number` and `id`. Renders as a FROM with its alias."""
+
+    inherit_cache = False
+
+    def __init__(self, given: _Parameters, alias: str) -> None:
+        self.given = given
+        self.alias_name = alias
+        super().__init__()
+
+
+class _Total(FunctionElement[int]):
+    """How many records there are in the whole list."""
+
+    inherit_cache = False
+    type = sa.Integer()
+
+    def __init__(self, given: _Parameters) -> None:
+        self.given = given
+        super().__init__()
+
+
+Process: TypeAlias = Callable[[Any], str]
+
+
+def _processed(compiler: Any, kw: dict[str, Any]) -> Process:
+    kw.pop("asfrom", None)
+    return lambda clause: compiler.process(clause, **kw)
+
+
+@compiles(_Hits, "sqlite")
+def _hits_in_sqlite(element: _Hits, compiler: Any, **kw: Any) -> str:
+    given, process = element.given, _processed(compiler, kw)
+    ways = [
+        "SELECT * FROM ("
+        f"SELECT {way} AS way, rowid AS number FROM search_index"
+        f" WHERE {_in_sqlite(given, way, process)}{_bounded(given, way, 'rowid', process)}"
+        f" ORDER BY rowid {_direction(given)} LIMIT {process(given.size)} + 1)"
+        for way in range(len(_WAYS))
+    ]
+    return (
+        f"(SELECT hit.way, hit.number, search.id FROM ({' UNION ALL '.join(ways)}"
+        f" ORDER BY {_order(given)} LIMIT {process(given.size)} + 1) AS hit"
+        f" JOIN search ON search.number = hit.number) AS {element.alias_name}"
+    )
+
+
+@compiles(_Hits, "postgresql")
+def _hits_in_postgresql(element: _Hits, compiler: Any, **kw: Any) -> str:
+    given, process = element.given, _processed(compiler, kw)
+    # Not the bare number, by whose index the newest records would be tried one by one.
+    ways = [
+        f"(SELECT {way} AS way, number, id FROM search"
+        f" WHERE {_in_postgresql(given, way, process)}"
+        f"{_bounded(given, way, 'number + 0', process)}"
+        f" ORDER BY number + 0 {_direction(given)} LIMIT {process(given.size)} + 1)"
+        for way in range(len(_WAYS))
+    ]
+    return (
+        f"(SELECT * FROM ({' UNION ALL '.join(ways)}) AS hit"
+        f" ORDER BY {_order(given)} LIMIT {process(given.size)} + 1) AS {element.alias_name}"
+    )
+
+
+@compiles(_Total, "sqlite")
+def _total_in_sqlite(element: _Total, compiler: Any, **kw: Any) -> str:
+    given, process = element.given, _processed(compiler, kw)
+    return (
+        "((SELECT count(*) FROM search_index"
+        f" WHERE search_index MATCH {process(given.fts5[_ANYWHERE])})"
+        f" + (SELECT count(*) FROM search_index WHERE {_in_sqlite(given, _SPELLING, process)}))"
+    )
+
+
+@compiles(_Total, "postgresql")
+def _total_in_postgresql(element: _Total, compiler: Any, **kw: Any) -> str:
+    given, process = element.given, _processed(compiler, kw)
+    return (
+        f"((SELECT count(*) FROM search WHERE {_has(given.tsquery[_ANYWHERE], process)})"
+        f" + (SELECT count(*) FROM search WHERE {_in_postgresql(given, _SPELLING, process)}))"
+    )
+
+
+def _in_sqlite(given: _Parameters, way: int, process: Process) -> str:
+    condition = f"search_index MATCH {process(given.fts5[way])}"
+    if way != _SPELLING:
+        return condition
+    anywhere = f"search_index MATCH {process(given.fts5[_ANYWHERE])}"
+    return f"{condition} AND NOT EXISTS (SELECT 1 FROM search_index WHERE {anywhere})"
+
+
+def _in_postgresql(given: _Parameters, way: int, process: Process) -> str:
+    condition = _has(given.tsquery[way], process)
+    if way != _SPELLING:
+        return condition
+    anywhere = f"SELECT 1 FROM search WHERE {_has(given.tsquery[_ANYWHERE], process)}"
+    resembling = (
+        f"search_resembles(names, search_folded({process(given.plain)}))"
+        f" AND {_has(given.tsquery[_OF_KINDS], process)}"
+    )
+    return f"({condition} OR ({resembling})) AND NOT EXISTS ({anywhere})"
+
+
+def _has(condition: Expression, process: Process) -> str:
+    return f"words @@ CAST(search_folded({process(condition)}) AS tsquery)"
+
+
+def _bounded(given: _Parameters, way: int, number: str, process: Process) -> str:
+    """Return the condition that leaves of one way what lies beyond the cursor: all, part, none."""
+    if given.bound is None:
+        return ""
+    of_way, of_number = map(process, given.bound)
+    less, all_of_it, none_of_it = (">", 0, END) if given.backward else ("<", END, 0)
+    is_beyond = ">" if given.backward else "<"
+    return (
+        f" AND {number} {less} CASE WHEN {of_way} = {way} THEN {of_number}"
+        f" WHEN {of_way} {is_beyond} {way} THEN {all_of_it} ELSE {none_of_it} END"
+    )
+
+
+def _direction(given: _Parameters) -> str:
+    return "ASC" if given.backward else "DESC"
+
+
+def _order(given: _Parameters) -> str:
+    return "way DESC, number ASC" if given.backward else "way ASC, number DESC"
+
+
+# --- reading ------------------------------------------------------------------
+
+
+def search(at: At) -> Expression:
+    """Read a page of the records that have the words of `text`, of any of `kinds`."""
+    backward = is_backward(at)
+    given = _parameters(at, backward=backward)
+    hits, name = at.alias(), at.bind(lambda arguments: _asked_by(arguments).cursor_name, sa.Text())
+    page = Page(
+        backward=backward,
+        has_bound=given.bound is not None,
+        cursor=lambda scope: _cursor(name, scope),
+        rows=lambda row: _rows(at, hits, given, row),
+        more=lambda: _more(hits, given),
+        edge=lambda last: _edge(at, hits, given, name, last=last),
+        total=lambda: _Total(given),
+    )
+    answer = at.select(Scope("search", "", at.scope.moment, page=page))
+    # Found once, whichever of its fields the connection is asked for.
+    found: sa.Select[Any] = sa.select(sa.text("*")).select_from(_Hits(given, f"{hits}h"))
+    made: Expression = (
+        sa.select(answer)
+        .add_cte(found.correlate(None).cte(hits), nest_here=True)
+        .correlate(None)
+        .scalar_subquery()
+    )
+    made.type = JSON_TEXT
+    return made
+
+
+def _parameters(at: At, *, backward: bool) -> _Parameters:
+    def bind(language: str, place: int) -> Expression:
+        return at.bind(lambda arguments: getattr(_asked_by(arguments), language)[place], sa.Text())
+
+    places = range(_OF_KINDS + 1)
+    return _Parameters(
+        fts5=tuple(bind("fts5", place) for place in places),
+        tsquery=tuple(bind("tsquery", place) for place in places),
+        plain=at.bind(lambda arguments: _asked_by(arguments).plain, sa.Text()),
+        size=at.bind(page_size, sa.Integer()),
+        bound=_bound(at, "before" if backward else "after"),
+        backward=backward,
+    )
+
+
+def _bound(at: At, name: str) -> tuple[Expression, Expression] | None:
+    if at.argument(name) is None:
+        return None
+
+    def getter(place: int) -> Callable[[Any], int]:
+        def get(arguments: Any) -> int:
+            list_name = _asked_by(arguments).cursor_name
+            return cursor_integer(cursor_values(arguments[name], list_name, 2)[place])
+
+        return get
+
+    return at.bind(getter(0), sa.BigInteger()), at.bind(getter(1), sa.BigInteger())
+
+
+def _cursor(name: Expression, row: Scope) -> Expression:
+    way, number = (sa.cast(row.raw(part, sa.BigInteger()), sa.Text) for part in ("way", "number"))
+    return Hex(Joined(name, SEPARATOR, way, SEPARATOR, number))
+
+
+def _rows(
+    at: At, hits: str, given: _Parameters, row: Callable[[Scope], Expression]
+) -> Expression:
+    """Return the list of what `row` makes of the page's rows, in the list's own order."""
+    alias = at.alias()
+    scope = Scope("search", alias, at.scope.moment)
+    return subquery(_page(hits, given, alias), Joined("[", JoinedRows(row(scope)), "]"))
+
+
+def _page(hits: str, given: _Parameters, alias: str) -> sa.FromClause:
+    """Return the page's rows without the one beyond it, the best first."""
+    page = (
+        sa.select(sa.text("*"))
+        .select_from(sa.table(hits))
+        .order_by(sa.text(_order(given)))
+        .limit(given.size)
+        .correlate(None)
+    )
+    if not given.backward:
+        return page.subquery(alias)
+    turned = sa.select(sa.text("*")).select_from(page.subquery(f"{alias}q"))
+    return turned.order_by(sa.text("way ASC, number DESC")).correlate(None).subquery(alias)
+
+
+def _more(hits: str, given: _Parameters) -> Expression:
+    counted = subquery(sa.table(hits), sa.func.count(type_=sa.Integer()))
+    return counted > given.size
+
+
+def _edge(
+    at: At, hits: str, given: _Parameters, name: Expression, *, last: bool
+) -> Expression:
+    alias = at.alias()
+    ends = (
+        sa.select(_cursor(name, Scope("search", alias, at.scope.moment)))
+        .select_from(_page(hits, given, alias))
+        .order_by(sa.text("way DESC, number ASC" if last else "way ASC, number DESC"))
+        .limit(sa.literal_column("1"))
+        .correlate(None)
+        .scalar_subquery()
+    )
+    ends.type = SAFE_TEXT
+    return ends
+
+
+def found_nodes(at: At) -> Expression:
+    """Read the records of the page, of whichever kind each is."""
+    return _of_page(at).rows(lambda row: _record(at, row))
+
+
+def found_node(at: At) -> Expression:
+    """Read the record of an edge."""
+    return _record(at, at.scope)
+
+
+def _record(at: At, row: Scope) -> Expression:
+    return any_record(lambda _: row.raw("id", SAFE_TEXT), _KINDS)(at)
+
+
+def _of_page(at: At) -> Page:
+    if at.scope.page is None:
+        raise AssertionError("a connection's field is read outside of a connection")
+    return at.scope.page
+
+
+def found_match(at: At) -> Expression:
+    """Read in which way the record of an edge has the words."""
+    way = at.scope.raw("way", sa.Integer())
+    names = [(way == sa.literal_column(str(place)), _word(match)) for place, match in _NUMBERED]
+    return as_json(sa.case(*names), nullable=False)
+
+
+_NUMBERED: Final = tuple(enumerate(_WAYS))
+
+
+def _word(match: SearchMatch) -> Expression:
+    return sa.literal_column(f"'{match.value}'", SAFE_TEXT)
