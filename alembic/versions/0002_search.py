@@ -74,24 +74,31 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION search_extensions()")
 
 
-_FORGET = "INSERT INTO search_index (search_index, rowid, words) VALUES ('delete', OLD.number, OLD.words)"
+_FORGET = (
+    "INSERT INTO search_index (search_index, rowid, words) VALUES ('delete', OLD.number, OLD.words)"
+)
 _LEARN = "INSERT INTO search_index (rowid, words) VALUES (NEW.number, NEW.words)"
 
 SQLITE = (
     # Prefixes of 2 to 4 characters: those of words of 1 to 3, behind the letter of their place.
-    "CREATE VIRTUAL TABLE search_index USING fts5("
-    "words, content='search', content_rowid='number', tokenize='ascii', prefix='2 3 4')",
+    (
+        "CREATE VIRTUAL TABLE search_index USING fts5("
+        "words, content='search', content_rowid='number', tokenize='ascii', prefix='2 3 4')"
+    ),
     f"CREATE TRIGGER search_is_learnt AFTER INSERT ON search BEGIN {_LEARN}; END",
     f"CREATE TRIGGER search_is_forgotten AFTER DELETE ON search BEGIN {_FORGET}; END",
-    "CREATE TRIGGER search_is_changed AFTER UPDATE ON search "
-    f"BEGIN {_FORGET}; {_LEARN}; END",
+    f"CREATE TRIGGER search_is_changed AFTER UPDATE ON search BEGIN {_FORGET}; {_LEARN}; END",
 )
 
 POSTGRESQL = (
     "CREATE INDEX ix_search_words ON search USING gin (words)",
     "CREATE FUNCTION search_folded(text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE RETURN $1",
-    "CREATE FUNCTION search_resembles(text, text) RETURNS boolean "
-    "LANGUAGE sql STABLE PARALLEL SAFE RETURN false",
-    "CREATE FUNCTION search_extensions() RETURNS text "
-    "LANGUAGE sql STABLE PARALLEL SAFE RETURN ''::text",
+    (
+        "CREATE FUNCTION search_resembles(text, text) RETURNS boolean "
+        "LANGUAGE sql STABLE PARALLEL SAFE RETURN false"
+    ),
+    (
+        "CREATE FUNCTION search_extensions() RETURNS text "
+        "LANGUAGE sql STABLE PARALLEL SAFE RETURN ''::text"
+    ),
 )

@@ -42,8 +42,8 @@ WORD_LENGTH: Final = 64
 
 _WHOLE_LENGTH: Final = 200
 _MISSPELT_FROM: Final = 5
-"""Letters that a word has at least before one of them may be wrong: `horse` is not `house`,
-but `hors` would be far too much."""
+"""Letters that a word has at least before one of them may be wrong: among shorter words,
+one letter more or less is more often another word."""
 
 NAME, OTHER, PROSE = "n", "a", "p"
 _WHOLE: Final[Mapping[str, str]] = {NAME: "e", OTHER: "f"}
@@ -102,17 +102,19 @@ _RESEMBLED: Final = ("actor", "item")
 # Letters of living alphabets that Unicode does not take apart, as unaccent writes them.
 _LETTERS: Final = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ħ": "h",
-     "ŧ": "t", "ŋ": "n", "ı": "i",
+     "ŧ": "t", "ŋ": "n", "\u0131": "i",
      # Marks inside words that nobody types: soft hyphen, joiners, byte order mark.
      "\u00ad": None, "\u200c": None, "\u200d": None, "\u2060": None, "\ufeff": None}
 )  # fmt: skip
 _COMPOUND: Final = re.compile("w+(?:jw+)*|i+")
 _WORD: Final = re.compile("w+")
-_JOINERS: Final = frozenset("'’‘`´·-‐‑")
+# Apostrophes, hyphens, and the dot of Catalan: what may stand inside a word.
+_JOINERS: Final = frozenset("'`-\u2018\u2019\u2010\u2011\u00b7")
 # The same for plain ASCII, in a tenth of the time.
 _PLAIN: Final = re.compile("[a-z0-9]+(?:['`-][a-z0-9]+)*")
 _JOINED: Final = re.compile("['`-]")
-_PHRASE: Final = re.compile('["“”„«»]([^"“”„«»]*)["“”„«»]')
+_QUOTES: Final = '"\u201c\u201d\u201e\u00ab\u00bb'
+_PHRASE: Final = re.compile(f"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def _shape(character: str) -> str:
 def _is_ideograph(character: str) -> bool:
     """Whether a script writes words without spaces: Han, and kana between them."""
     return "\u3040" <= character <= "\u30ff" or (
-        "\u3400" <= character and "CJK" in unicodedata.name(character, "")
+        character >= "\u3400" and "CJK" in unicodedata.name(character, "")
     )
 
 
@@ -364,10 +366,7 @@ class Question:
 
     def _spelt(self) -> Condition:
         return _all(
-            [
-                _either([_all([_alike(one) for one in way]) for way in ways])
-                for ways in self.needs
-            ]
+            [_either([_all([_alike(one) for one in way]) for way in ways]) for ways in self.needs]
         )
 
 

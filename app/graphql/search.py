@@ -42,9 +42,7 @@ class SearchConnection:
     """A page of what was found."""
 
     edges: list[SearchEdge] = table_field(connections.nodes, "The places of this page.")
-    nodes: list[Record] = table_field(
-        found.found_nodes, "What stands at the places of this page."
-    )
+    nodes: list[Record] = table_field(found.found_nodes, "What stands at the places of this page.")
     page_info: PageInfo = table_field(connections.page_info, "Where this page stands in the list.")
     total_count: int = table_field(
         connections.total_count,

@@ -244,9 +244,12 @@ def _in_postgresql(given: _Parameters, way: int, process: Process) -> str:
     if way != _SPELLING:
         return condition
     anywhere = f"SELECT 1 FROM search WHERE {_has(given.tsquery[_ANYWHERE], process)}"
+    # The text as a whole, which an index finds, and then each word of it.
+    text = f"search_folded({process(given.plain)})"
     resembling = (
-        f"search_resembles(names, search_folded({process(given.plain)}))"
-        f" AND {_has(given.tsquery[_OF_KINDS], process)}"
+        f"search_resembles(names, {text}) AND {_has(given.tsquery[_OF_KINDS], process)}"
+        f" AND NOT EXISTS (SELECT 1 FROM string_to_table({text}, ' ') AS of_text (word)"
+        " WHERE NOT search_resembles(search.names, of_text.word))"
     )
     return f"({condition} OR ({resembling})) AND NOT EXISTS ({anywhere})"
 
@@ -340,9 +343,7 @@ def _cursor(name: Expression, row: Scope) -> Expression:
     return Hex(Joined(name, SEPARATOR, way, SEPARATOR, number))
 
 
-def _rows(
-    at: At, hits: str, given: _Parameters, row: Callable[[Scope], Expression]
-) -> Expression:
+def _rows(at: At, hits: str, given: _Parameters, row: Callable[[Scope], Expression]) -> Expression:
     """Return the list of what `row` makes of the page's rows, in the list's own order."""
     alias = at.alias()
     scope = Scope("search", alias, at.scope.moment)
@@ -369,9 +370,7 @@ def _more(hits: str, given: _Parameters) -> Expression:
     return counted > given.size
 
 
-def _edge(
-    at: At, hits: str, given: _Parameters, name: Expression, *, last: bool
-) -> Expression:
+def _edge(at: At, hits: str, given: _Parameters, name: Expression, *, last: bool) -> Expression:
     alias = at.alias()
     ends = (
         sa.select(_cursor(name, Scope("search", alias, at.scope.moment)))

@@ -28,9 +28,11 @@ from sqlalchemy.exc import DBAPIError
 from app.domain.codes import RecordState
 from app.domain.kinds import KINDS
 from app.domain.records import Record, Step, kind_name
+from app.domain.errors import Unready
 from app.domain.searching import Document, document
 from app.store import tables
 from app.store.database import write_transaction
+from app.store.reader import Reader
 from app.store.records import is_present, load_present, table_of
 
 EXTENSIONS: Final = ("pg_trgm", "unaccent")
@@ -234,6 +236,26 @@ _ENTERED: Final = {
         " AND words = CAST(search_folded(:words) AS tsvector) AND names = search_folded(:names)"
     ),
 }
+
+
+async def require_search(reader: Reader) -> tuple[str, ...]:
+    """Return which of `EXTENSIONS` search does without; there are none to lack on SQLite.
+
+    Raises `Unready` where the functions of the index are gone, as they are once
+    somebody drops an extension with all that depends on it.
+    """
+    if reader.database == "sqlite":
+        return ()
+    row = await reader.fetch(_USED, [])
+    if row is None or any(value is None for value in row):
+        raise Unready("functions of the search index are missing; run: corrigenda reindex")
+    return tuple(name for name in EXTENSIONS if name not in row[0].split())
+
+
+_USED: Final = (
+    "SELECT search_extensions(), to_regprocedure('search_folded(text)')::text,"
+    " to_regprocedure('search_resembles(text, text)')::text"
+)
 
 
 # --- what the server has ------------------------------------------------------
