@@ -101,7 +101,7 @@ def nothing_names_a_merged_record(engine: Engine) -> int:
 
 
 def search_finds_the_present(engine: Engine) -> int:
-    """The search index has what every active record asks for in its present version, and no more."""
+    """The search index has what each active record asks for in its present version, no more."""
     with engine.connect() as connection:
         assert search_differences(connection) == []
         indexed: int = connection.execute(

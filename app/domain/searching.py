@@ -114,6 +114,8 @@ _JOINERS: Final = frozenset("'`-\u2018\u2019\u2010\u2011\u00b7")
 _PLAIN: Final = re.compile("[a-z0-9]+(?:['`-][a-z0-9]+)*")
 _JOINED: Final = re.compile("['`-]")
 _QUOTES: Final = '"\u201c\u201d\u201e\u00ab\u00bb'
+# What every address begins with tells none from another.
+_SCHEME: Final = re.compile("https?://", re.IGNORECASE)
 _PHRASE: Final = re.compile(f"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]")
 
 
@@ -140,6 +142,7 @@ class Compound:
 
 def compounds(text: str) -> list[Compound]:
     """Return the words of a text, folded: case, accents and vowel points do not count."""
+    text = _SCHEME.sub(" ", text)
     if text.isascii():
         return [_apart(match[0]) for match in _PLAIN.finditer(text.lower())]
     folded = name_key(text).translate(_LETTERS)

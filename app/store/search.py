@@ -181,53 +181,71 @@ def _processed(compiler: Any, kw: dict[str, Any]) -> Process:
 @compiles(_Hits, "sqlite")
 def _hits_in_sqlite(element: _Hits, compiler: Any, **kw: Any) -> str:
     given, process = element.given, _processed(compiler, kw)
-    ways = [
-        "SELECT * FROM ("
-        f"SELECT {way} AS way, rowid AS number FROM search_index"
-        f" WHERE {_in_sqlite(given, way, process)}{_bounded(given, way, 'rowid', process)}"
-        f" ORDER BY rowid {_direction(given)} LIMIT {process(given.size)} + 1)"
-        for way in range(len(_WAYS))
-    ]
+
+    def found(way: int) -> str:
+        return (
+            f"SELECT {way} AS way, rowid AS number FROM search_index"
+            f" WHERE {_in_sqlite(given, way, process)}{_bounded(given, way, 'rowid', process)}"
+            f" ORDER BY rowid"
+        )
+
     return (
-        f"(SELECT hit.way, hit.number, search.id FROM ({' UNION ALL '.join(ways)}"
-        f" ORDER BY {_order(given)} LIMIT {process(given.size)} + 1) AS hit"
-        f" JOIN search ON search.number = hit.number) AS {element.alias_name}"
+        f"(SELECT hit.way, hit.number, search.id FROM ({_one_after_another(given, found, process)})"
+        f" AS hit JOIN search ON search.number = hit.number) AS {element.alias_name}"
     )
 
 
 @compiles(_Hits, "postgresql")
 def _hits_in_postgresql(element: _Hits, compiler: Any, **kw: Any) -> str:
     given, process = element.given, _processed(compiler, kw)
+
     # Not the bare number, by whose index the newest records would be tried one by one.
-    ways = [
-        f"(SELECT {way} AS way, number, id FROM search"
-        f" WHERE {_in_postgresql(given, way, process)}"
-        f"{_bounded(given, way, 'number + 0', process)}"
-        f" ORDER BY number + 0 {_direction(given)} LIMIT {process(given.size)} + 1)"
-        for way in range(len(_WAYS))
-    ]
-    return (
-        f"(SELECT * FROM ({' UNION ALL '.join(ways)}) AS hit"
-        f" ORDER BY {_order(given)} LIMIT {process(given.size)} + 1) AS {element.alias_name}"
-    )
+    def found(way: int) -> str:
+        return (
+            f"SELECT {way} AS way, number, id FROM {_in_postgresql(given, way, process)}"
+            f"{_bounded(given, way, 'number + 0', process)} ORDER BY number + 0"
+        )
+
+    return f"({_one_after_another(given, found, process)}) AS {element.alias_name}"
+
+
+def _one_after_another(given: _Parameters, found: Callable[[int], str], process: Process) -> str:
+    """Return the SELECT of the page's rows: a way is looked for only while the page has room.
+
+    Under LIMIT 0 neither database begins with it.
+    """
+    places = sorted(range(len(_WAYS)), reverse=given.backward)
+    direction, size = "ASC" if given.backward else "DESC", f"{process(given.size)} + 1"
+    ways = []
+    for place, way in enumerate(places):
+        taken = "".join(f" - (SELECT count(*) FROM way{before})" for before in places[:place])
+        ways.append(f"way{way} AS MATERIALIZED ({found(way)} {direction} LIMIT {size}{taken})")
+    every = " UNION ALL ".join(f"SELECT * FROM way{way}" for way in places)
+    return f"WITH {', '.join(ways)} {every}"
 
 
 @compiles(_Total, "sqlite")
 def _total_in_sqlite(element: _Total, compiler: Any, **kw: Any) -> str:
     given, process = element.given, _processed(compiler, kw)
-    return (
-        "((SELECT count(*) FROM search_index"
-        f" WHERE search_index MATCH {process(given.fts5[_ANYWHERE])})"
-        f" + (SELECT count(*) FROM search_index WHERE {_in_sqlite(given, _SPELLING, process)}))"
+    return _either_count(
+        f"search_index WHERE search_index MATCH {process(given.fts5[_ANYWHERE])}",
+        f"search_index WHERE search_index MATCH {process(given.fts5[_SPELLING])}",
     )
 
 
 @compiles(_Total, "postgresql")
 def _total_in_postgresql(element: _Total, compiler: Any, **kw: Any) -> str:
     given, process = element.given, _processed(compiler, kw)
+    return _either_count(
+        f"search WHERE {_has(given.tsquery[_ANYWHERE], process)}", _spelt(given, process)
+    )
+
+
+def _either_count(anywhere: str, spelt: str) -> str:
+    """Return how many have the words, or where none has how many are spelled like them."""
     return (
-        f"((SELECT count(*) FROM search WHERE {_has(given.tsquery[_ANYWHERE], process)})"
-        f" + (SELECT count(*) FROM search WHERE {_in_postgresql(given, _SPELLING, process)}))"
+        f"(SELECT CASE WHEN counted > 0 THEN counted ELSE (SELECT count(*) FROM {spelt}) END"
+        f" FROM (SELECT count(*) AS counted FROM {anywhere}) AS of_all)"
     )
 
 
@@ -240,18 +258,32 @@ def _in_sqlite(given: _Parameters, way: int, process: Process) -> str:
 
 
 def _in_postgresql(given: _Parameters, way: int, process: Process) -> str:
-    condition = _has(given.tsquery[way], process)
+    """Return FROM and WHERE of the records that match in one way."""
     if way != _SPELLING:
-        return condition
-    anywhere = f"SELECT 1 FROM search WHERE {_has(given.tsquery[_ANYWHERE], process)}"
-    # The text as a whole, which an index finds, and then each word of it.
-    text = f"search_folded({process(given.plain)})"
-    resembling = (
-        f"search_resembles(names, {text}) AND {_has(given.tsquery[_OF_KINDS], process)}"
-        f" AND NOT EXISTS (SELECT 1 FROM string_to_table({text}, ' ') AS of_text (word)"
-        " WHERE NOT search_resembles(search.names, of_text.word))"
+        return f"search WHERE {_has(given.tsquery[way], process)}"
+    # Not EXISTS, for whose one row the planner would read the whole table.
+    anywhere = f"SELECT count(*) FROM search WHERE {_has(given.tsquery[_ANYWHERE], process)}"
+    return f"{_spelt(given, process)} WHERE ({anywhere}) = 0"
+
+
+def _spelt(given: _Parameters, process: Process) -> str:
+    # Each by its own index, which OR would not use.
+    spelt = f"search WHERE {_has(given.tsquery[_SPELLING], process)}"
+    return (
+        f"(SELECT number, id FROM {spelt}"
+        f" UNION SELECT number, id FROM {_resembling(given, process)}) AS alike"
     )
-    return f"({condition} OR ({resembling})) AND NOT EXISTS ({anywhere})"
+
+
+def _resembling(given: _Parameters, process: Process) -> str:
+    # The text as a whole first, by the index; OFFSET keeps the rest for what that leaves.
+    text = f"search_folded({process(given.plain)})"
+    return (
+        f"(SELECT * FROM search WHERE search_resembles(names, {text}) OFFSET 0) AS near"
+        f" WHERE {_has(given.tsquery[_OF_KINDS], process)}"
+        " AND (SELECT bool_and(search_resembles(near.names, of_text.word))"
+        f" FROM string_to_table({text}, ' ') AS of_text (word))"
+    )
 
 
 def _has(condition: Expression, process: Process) -> str:
@@ -269,10 +301,6 @@ def _bounded(given: _Parameters, way: int, number: str, process: Process) -> str
         f" AND {number} {less} CASE WHEN {of_way} = {way} THEN {of_number}"
         f" WHEN {of_way} {is_beyond} {way} THEN {all_of_it} ELSE {none_of_it} END"
     )
-
-
-def _direction(given: _Parameters) -> str:
-    return "ASC" if given.backward else "DESC"
 
 
 def _order(given: _Parameters) -> str:

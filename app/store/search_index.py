@@ -19,6 +19,7 @@ and without them:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -26,9 +27,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.codes import RecordState
+from app.domain.errors import Unready
 from app.domain.kinds import KINDS
 from app.domain.records import Record, Step, kind_name
-from app.domain.errors import Unready
 from app.domain.searching import Document, document
 from app.store import tables
 from app.store.database import write_transaction
@@ -125,10 +126,7 @@ def rebuild_search(engine: Engine) -> int:
     with write_transaction(engine) as connection:
         _hold_the_log(connection)
         equip(connection)
-        connection.execute(sa.text("DELETE FROM search"))
-        counted = _fill(connection)
-        _forget_for_good(connection)
-    return counted
+        return _fill(connection)
 
 
 def complete_search(connection: Connection) -> None:
@@ -168,12 +166,39 @@ def _hold_the_log(connection: Connection) -> None:
 
 
 def _fill(connection: Connection) -> int:
+    """Enter every active record into the index, in the place of what it held."""
     counted = 0
-    for batch in _active_ids(connection):
-        come = list(_documents(load_present(connection, batch).values()))
-        _insert(connection, come)
-        counted += len(come)
+    with _indexed_afterwards(connection):
+        connection.execute(sa.text("DELETE FROM search"))
+        for batch in _active_ids(connection):
+            come = list(_documents(load_present(connection, batch).values()))
+            _insert(connection, come)
+            counted += len(come)
     return counted
+
+
+@contextmanager
+def _indexed_afterwards(connection: Connection) -> Iterator[None]:
+    """Have FTS5 index all rows at the end of a block, which is ten times as fast as one by one.
+
+    A trigger makes a savepoint of each row, and at each savepoint FTS5 writes what it has.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    triggers = connection.execute(sa.text(_TRIGGERS)).all()
+    for name, _ in triggers:
+        connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    yield
+    for _, statement in triggers:
+        connection.exec_driver_sql(statement)
+    connection.execute(sa.text("INSERT INTO search_index (search_index) VALUES ('rebuild')"))
+    _forget_for_good(connection)
+
+
+_TRIGGERS: Final = (
+    "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'search'"
+)
 
 
 def _active_ids(connection: Connection) -> Iterator[Sequence[str]]:
