@@ -32,7 +32,7 @@ from app.domain.kinds import KINDS
 from app.domain.records import Record, Step, kind_name
 from app.domain.searching import Document, document
 from app.store import tables
-from app.store.database import write_transaction
+from app.store.database import LOG_LOCK, write_transaction
 from app.store.reader import Reader
 from app.store.records import is_present, load_present, table_of
 
@@ -40,7 +40,6 @@ EXTENSIONS: Final = ("pg_trgm", "unaccent")
 """What search makes use of where PostgreSQL has it."""
 
 _BATCH: Final = 500
-_LOG_LOCK: Final = 0x636F7272_02
 _LAST_PLACE: Final = 16_383
 """The last place of a word that a tsvector tells (PostgreSQL, 12.11)."""
 
@@ -162,7 +161,7 @@ def _forget_for_good(connection: Connection) -> None:
 def _hold_the_log(connection: Connection) -> None:
     """Let no commit come in between; on SQLite there is one writer anyhow."""
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOG_LOCK})
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
 
 
 def _fill(connection: Connection) -> int:

@@ -355,7 +355,7 @@ def test_the_demo_makes_its_ledger_once_and_keeps_it(tmp_path: Path) -> None:
 
 def test_the_search_index_is_made_again_on_request(url: str) -> None:
     """As after a new extension: every active record of the demo, and one line that says so."""
-    loaded = corrigenda("load", DEMO, "--editor", "Ann Editor", url=url)
+    loaded = corrigenda("load", DEMO, url=url)
 
     ran = corrigenda("reindex", url=url)
 
