@@ -34,8 +34,7 @@ def counted(reader: Reader) -> Iterator[list[str]]:
     seen: list[str] = []
     if isinstance(reader, SqliteReader):
         connection: Any = reader._connection  # noqa: SLF001 - the driver tells nobody else
-        # What FTS5 reads of its own tables, SQLite tells as a comment.
-        connection.set_trace_callback(lambda one: one.startswith("-- ") or seen.append(one))
+        connection.set_trace_callback(lambda one: is_of_fts5(one) or seen.append(one))
         yield seen
         connection.set_trace_callback(None)
         return
@@ -46,6 +45,11 @@ def counted(reader: Reader) -> Iterator[list[str]]:
     holder._con.add_query_logger(log)  # noqa: SLF001
     yield seen
     holder._con.remove_query_logger(log)  # noqa: SLF001
+
+
+def is_of_fts5(statement: str) -> bool:
+    """Whether FTS5 sent a statement while it was asked itself: about its own tables."""
+    return statement.startswith(("-- ", "PRAGMA")) or "search_index_" in statement
 
 
 def run(ledger: Ledger, work: Callable[[Engine, Reader, Viewer], Awaitable[Any]]) -> Any:
