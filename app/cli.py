@@ -214,6 +214,16 @@ def migrate(database_url: DatabaseUrl = None) -> None:
 
 
 @app.command()
+def reindex(database_url: DatabaseUrl = None) -> None:
+    """Make the search index again from the records, with the extensions that are there now."""
+    from app.store.search_index import rebuild_search
+
+    with _ledger(_settings(database_url=database_url)) as engine:
+        counted = rebuild_search(engine)
+    _say(f"The search index holds {counted} records.")
+
+
+@app.command()
 def load(
     file: Annotated[
         Path, typer.Argument(help="A dossier (JSON Lines); - is standard input.", readable=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -350,3 +351,14 @@ def test_the_demo_makes_its_ledger_once_and_keeps_it(tmp_path: Path) -> None:
     assert stat.S_IMODE((data / "demo-keys.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert (made, head(url)) == (38, 38)
+
+
+def test_the_search_index_is_made_again_on_request(url: str) -> None:
+    """As after a new extension: every active record of the demo, and one line that says so."""
+    loaded = corrigenda("load", DEMO, url=url)
+
+    ran = corrigenda("reindex", url=url)
+
+    assert loaded.status == 0, loaded.err
+    assert (ran.status, ran.out) == (0, "")
+    assert re.fullmatch(r"The search index holds \d{3} records\.\n", ran.err)
