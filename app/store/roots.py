@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -20,11 +20,13 @@ from app.store.sql import (
     list_parameter,
 )
 
+_HEAD: Final = sa.literal_column("(SELECT size FROM head)", sa.BigInteger())
 
-def _found(at: At, table: str, wanted: Expression, moment: Moment) -> Expression:
+
+def _found(at: At, table: str, wanted: Expression, moment: Moment, *more: Expression) -> Expression:
     inner = Scope(table, at.alias(), moment)
     source, holds = inner.by_id()
-    conditions = [inner["id"] == wanted, *holds]
+    conditions = [inner["id"] == wanted, *holds, *more]
     return subquery(source, at.select(inner, table.capitalize()), conditions)
 
 
@@ -46,11 +48,12 @@ def node(at: At) -> Expression:
     if kind == "?":
         return first_of([])
     wanted = at.bind(lambda arguments: plain_id(arguments["id"]), sa.Text())
-    moment = at.scope.moment
+    moment, more = at.scope.moment, list[Expression]()
     if kind.endswith("@") and moment.position is None:
         position = at.bind(lambda arguments: marked_position(arguments["id"]) or 0, sa.BigInteger())
-        moment = Moment(position, marked=True)
-    return first_of([_found(at, kind.rstrip("@"), wanted, moment)])
+        # No id was given out for a position that has not come: what it will read is open.
+        moment, more = Moment(position, marked=True), [position <= _HEAD]
+    return first_of([_found(at, kind.rstrip("@"), wanted, moment, *more)])
 
 
 def nodes(at: At) -> Expression:
@@ -66,7 +69,9 @@ def nodes(at: At) -> Expression:
         if kind.endswith("@") and moment.position is None:
             moment = Moment(position, marked=True)
         one = _found(at, kind.rstrip("@"), wanted, moment)
-        is_marked = position.is_not(None) if kind.endswith("@") else position.is_(None)
+        is_marked: Expression = position.is_not(None) if kind.endswith("@") else position.is_(None)
+        if moment is not at.scope.moment:
+            is_marked = position <= _HEAD
         found.append(sa.case((is_marked, one)))
     return subquery(source, Joined("[", JoinedRows(first_of(found)), "]"))
 
@@ -80,13 +85,11 @@ def _ids(arguments: Any) -> str:
 
 def one_changeset(at: At) -> Expression:
     """Read the changeset at a position, or of an id."""
+    if _one_of(at, "position", "id", of="the changeset") == "id":
+        return by_id("changeset")(at)
     inner = Scope("changeset", at.alias(), at.scope.moment)
-    name = _one_of(at, "position", "id", of="the changeset")
-    if name == "position":
-        wanted = at.bind(lambda arguments: arguments["position"], sa.BigInteger())
-    else:
-        wanted = at.bind(lambda arguments: plain_id(arguments["id"]), sa.Text())
-    conditions = [inner[name] == wanted, *inner.moment.holds("changeset", inner.alias)]
+    wanted = at.bind(lambda arguments: arguments["position"], sa.BigInteger())
+    conditions = [inner["position"] == wanted, *inner.moment.holds("changeset", inner.alias)]
     return first_of([subquery(inner.source(), at.select(inner), conditions)])
 
 
@@ -106,8 +109,7 @@ def archive(at: At) -> Expression:
     alias = at.alias()
     if _one_of(at, "position", "at", of="the archive") == "position":
         wanted = at.bind(lambda arguments: arguments["position"], sa.BigInteger())
-        size = sa.literal_column("(SELECT size FROM head)", sa.BigInteger())
-        position: Expression = sa.case((wanted < size, wanted), else_=size)
+        position: Expression = sa.case((wanted < _HEAD, wanted), else_=_HEAD)
     else:
         until = at.bind(lambda arguments: arguments["at"], sa.Text())
         recorded = Scope("changeset", at.alias(), at.scope.moment)
