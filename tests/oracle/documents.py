@@ -31,6 +31,7 @@ from graphql import (
 from hypothesis import strategies as st
 
 from tests.oracle.contents import Contents
+from tests.oracle.dice import Dice
 from tests.oracle.executor import contract
 from tests.oracle.parts import (
     Goal,
@@ -75,21 +76,22 @@ class Question:
         printer.text(repr(self))
 
 
-@st.composite
 def questions(
-    draw: Callable[[Any], Any],
-    contents: Contents,
-    *,
-    size: int = 40,
-    goals: Sequence[Sequence[Goal]] = (),
-) -> Question:
-    """Draw a document of about so many fields, at most, and variables for it.
+    contents: Contents, *, size: int = 40, goals: Sequence[Sequence[Goal]] = ()
+) -> st.SearchStrategy[Question]:
+    """Return documents of about so many fields, at most, with variables for them.
 
-    It is likely to have one of the goals in it: of everything there is, if none are given.
+    Each is likely to have one of the goals in it: of all there is, if none are given.
     """
     choices = goals or list(drawable().values())
-    goal = draw(st.integers(0, len(choices) - 1).map(choices.__getitem__).flatmap(st.sampled_from))
-    return _Author(draw, contents, goal, size=size).question()
+
+    def written(data: bytes) -> Question:
+        dice = Dice(data)
+        goal = dice.one_of(dice.one_of(choices))
+        return _Author(dice, contents, goal, size=size).question()
+
+    length = 200 + 30 * size
+    return st.binary(min_size=length, max_size=length).map(written)
 
 
 @dataclass
@@ -112,21 +114,21 @@ class _Author(Values):
     # --- the document -----------------------------------------------------------
 
     def question(self) -> Question:
-        self.size = 3 + self.number(self.size)
-        self.sets = [{} for _ in range(1 + self.chance(40))]
+        self.size = 3 + self.dice.number(self.size)
+        self.sets = [{} for _ in range(1 + self.dice.chance(40))]
         root = contract().query_type
         assert root is not None
         body = self.selection(root, 0, 1, concrete="Query")
-        several = self.chance(10)
-        name = "Asked" if several or self.chance(30) else None
+        several = self.dice.chance(10)
+        name = "Asked" if several or self.dice.chance(30) else None
         variables = ", ".join(f"${one}: {kind}" for one, kind in self.declared.items())
         head = f"query {name or ''}{f'({variables})' if variables else ''}"
-        if name is None and not variables and self.chance(50):
+        if name is None and not variables and self.dice.chance(50):
             head = ""
         parts = [f"{head} {body}".strip(), *(one[4] for one in self.fragments)]
         if several:
-            parts.append(self.one_of(_OTHERS))
-        named = several or (name is not None and self.chance(50))
+            parts.append(self.dice.one_of(_OTHERS))
+        named = several or (name is not None and self.dice.chance(50))
         return Question(
             "\n".join(parts),
             name if named else None,
@@ -138,11 +140,11 @@ class _Author(Values):
         self, of: Any, depth: int, wide: int, *, concrete: str | None, prefix: bool = False
     ) -> str:
         """Return a selection set; `concrete` is the type of the rows, where it is known."""
-        wanted = 1 + self.number(min(5, max(1, self.size - self.fields)))
+        wanted = 1 + self.dice.number(min(5, max(1, self.size - self.fields)))
         parts: list[str] = []
         for _ in range(wanted):
             one = self.part(of, depth, wide, concrete, prefix=prefix)
-            is_again = one in parts and "$" not in str(one) and not self.chance(20)
+            is_again = one in parts and "$" not in str(one) and not self.dice.chance(20)
             if one is not None and not is_again:
                 parts.append(one)
         if not parts:
@@ -153,7 +155,7 @@ class _Author(Values):
     def part(
         self, of: Any, depth: int, wide: int, concrete: str | None, *, prefix: bool
     ) -> str | None:
-        choice = self.number(99)
+        choice = self.dice.number(99)
         if choice < 4:
             return self.typename()
         is_abstract = is_abstract_type(of)
@@ -164,13 +166,13 @@ class _Author(Values):
         return self.field_of(of, depth, wide, concrete, prefix=prefix)
 
     def typename(self) -> str:
-        if len(self.aliased) < ALIASES and self.chance(25):
+        if len(self.aliased) < ALIASES and self.dice.chance(25):
             return f"{self.alias('__typename', '', 'String!')}: __typename"
         return f"__typename{self.directive()}"
 
     def inline(self, of: Any, depth: int, wide: int, concrete: str | None) -> str:
         self.fields += 1
-        if self.chance(15):
+        if self.dice.chance(15):
             return f"...{self.directive()} " + self.selection(
                 of, depth, wide, concrete=concrete, prefix=concrete != of.name
             )
@@ -186,11 +188,11 @@ class _Author(Values):
             for one in self.fragments
             if one[1] in choices and depth + one[2] <= DEPTH and wide <= one[3]
         ]
-        if fitting and self.chance(50):
-            return f"...{self.one_of(fitting)[0]}{self.directive()}"
+        if fitting and self.dice.chance(50):
+            return f"...{self.dice.one_of(fitting)[0]}{self.directive()}"
         if len(self.fragments) >= FRAGMENTS or self.fields > self.size:
             return None
-        name, on = f"F{len(self.fragments)}", self.one_of(choices)
+        name, on = f"F{len(self.fragments)}", self.dice.one_of(choices)
         place = len(self.fragments)
         self.fragments.append((name, "", 0, 0, ""))
         above, self.depth_below = self.depth_below, 0
@@ -212,11 +214,11 @@ class _Author(Values):
         if not deep and not leaves:
             return None
         if of.name == self.goal.type_name and self.goal.field in [*deep, *leaves]:
-            name = self.goal.field if self.chance(70) else self.one_of([*deep, *leaves])
-        elif deep and (not leaves or self.chance(60)):
+            name = self.goal.field if self.dice.chance(70) else self.dice.one_of([*deep, *leaves])
+        elif deep and (not leaves or self.dice.chance(60)):
             name = self.toward(deep, lambda one: get_named_type(of.fields[one].type).name)
         else:
-            name = self.one_of(leaves or deep)
+            name = self.dice.one_of(leaves or deep)
         is_deep = name in deep
         self.fields += 1
         self.depth_below = max(self.depth_below, depth + 1)
@@ -233,7 +235,7 @@ class _Author(Values):
         ways = distances(self.goal.type_name)
         nearest = min((ways.get(leads_to(one), 99) for one in choices), default=99)
         near = [one for one in choices if ways.get(leads_to(one), 99) == nearest]
-        return str(self.one_of(near if self.chance(75) else choices))
+        return str(self.dice.one_of(near if self.dice.chance(75) else choices))
 
     def _fits(self, of: Any, name: str, depth: int, wide: int) -> bool:
         if depth + 2 > DEPTH or self.fields > self.size:
@@ -264,14 +266,14 @@ class _Author(Values):
         """Return key, name and arguments of a field, and the arguments alone."""
         kind = signature(declared)
         may_be_bare = is_clear or name not in ambiguous()
-        if not may_be_bare or self.chance(15):
+        if not may_be_bare or self.dice.chance(15):
             again = [
                 (alias, arguments)
                 for alias, (one, arguments, of_kind) in self.aliased.items()
                 if (one, of_kind) == (name, kind)
             ]
-            if again and self.chance(40):
-                alias, arguments = self.one_of(again)
+            if again and self.dice.chance(40):
+                alias, arguments = self.dice.one_of(again)
                 return f"{alias}: {name}{arguments}", arguments
             if len(self.aliased) < ALIASES:
                 arguments = self.arguments(of, name, declared)
@@ -285,25 +287,31 @@ class _Author(Values):
 
     def alias(self, name: str, arguments: str, kind: str) -> str:
         """Return an alias that stands for nothing else."""
-        made = self.one_of(ODD_ALIASES) if self.chance(30) else f"a{len(self.aliased)}"
+        made = self.dice.one_of(ODD_ALIASES) if self.dice.chance(30) else f"a{len(self.aliased)}"
         if made in self.aliased or made in names():
             made = f"{made}_{len(self.aliased)}"
         self.aliased[made] = (name, arguments, kind)
         return str(made)
 
     def directive(self) -> str:
-        if self.directives >= DIRECTIVES or not self.chance(8):
+        if self.directives >= DIRECTIVES or not self.dice.chance(8):
             return ""
         self.directives += 1
-        kinds = ("include", "skip") if self.chance(15) else (self.one_of(("include", "skip")),)
+        kinds = (
+            ("include", "skip")
+            if self.dice.chance(15)
+            else (self.dice.one_of(("include", "skip")),)
+        )
         return "".join(f" @{kind}(if: {self.condition(kind)})" for kind in kinds)
 
     def condition(self, kind: str) -> str:
         self.drawn.add(f"@{kind}")
         likely = kind == "include"
-        value: Any = likely if self.chance(60) else not likely
-        if self.chance(50) and len(self.declared) < VARIABLES:
-            return literal(self.variable(GraphQLNonNull(GraphQLBoolean), lambda: self.chance(50)))
+        value: Any = likely if self.dice.chance(60) else not likely
+        if self.dice.chance(50) and len(self.declared) < VARIABLES:
+            return literal(
+                self.variable(GraphQLNonNull(GraphQLBoolean), lambda: self.dice.chance(50))
+            )
         return literal(value)
 
     # --- arguments --------------------------------------------------------------
@@ -327,14 +335,14 @@ class _Author(Values):
 
     def _is_given(self, argument: GraphQLArgument, label: str) -> bool:
         likely = 85 if label in self.goal.labels else 30
-        return is_required_argument(argument) or self.chance(likely)
+        return is_required_argument(argument) or self.dice.chance(likely)
 
     def exactly_one(self, of: Any, name: str, declared: GraphQLField) -> dict[str, Any]:
         """Return one argument of those of which exactly one is wanted; rarely none or both."""
         keys = [key for key in declared.args if f"{of.name}.{name}({key})" in self.goal.labels]
-        wanted = [self.one_of(keys or list(declared.args))]
-        if self.chance(3):
-            wanted = [] if self.chance(50) else list(declared.args)
+        wanted = [self.dice.one_of(keys or list(declared.args))]
+        if self.dice.chance(3):
+            wanted = [] if self.dice.chance(50) else list(declared.args)
         self.drawn |= {f"{of.name}.{name}({key})" for key in wanted}
         return {
             key: self.value(declared.args[key].type, hint(of.name, name, key), sure=True)
@@ -347,9 +355,9 @@ class _Author(Values):
         """Return the arguments of a page, such as go together; rarely such as do not."""
         ways = [("first",), ("first", "after"), ("after",), ("last",), ("last", "before"), ()]
         goal = [key for key in declared.args if f"{of.name}.{name}({key})" in self.goal.labels]
-        wanted = self.one_of([way for way in ways if set(goal) & set(way)] or ways)
-        if self.chance(1):
-            wanted = self.one_of((("before",), ("first", "last"), ("last", "after")))
+        wanted = self.dice.one_of([way for way in ways if set(goal) & set(way)] or ways)
+        if self.dice.chance(1):
+            wanted = self.dice.one_of((("before",), ("first", "last"), ("last", "after")))
         found: dict[str, Any] = {}
         for key in (one for one in wanted if one in declared.args):
             self.drawn.add(f"{of.name}.{name}({key})")

@@ -169,7 +169,7 @@ def _named(
         inner: Any = fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
         target: Any = of
         if isinstance(inner, FieldNode):
-            declared = of.fields.get(inner.name.value)
+            declared = getattr(of, "fields", {}).get(inner.name.value)
             target = None if declared is None else get_named_type(declared.type)
         elif inner.type_condition is not None:
             target = contract().type_map[inner.type_condition.name.value]

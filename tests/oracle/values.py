@@ -7,9 +7,8 @@ not known gets values of its type.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from graphql import (
@@ -18,9 +17,9 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
 )
-from hypothesis import strategies as st
 
 from tests.oracle.contents import Contents
+from tests.oracle.dice import Dice
 from tests.oracle.parts import Goal
 from tests.oracle.resolvers import LISTINGS
 from tests.oracle.tables import NODES, RECORDS
@@ -100,14 +99,6 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, list) else value
 
 
-@cache
-def _place(size: int) -> st.SearchStrategy[int]:
-    return st.integers(0, size - 1)
-
-
-_PERCENT = st.integers(0, 99)
-
-
 @dataclass
 class Values:
     """Draws values, and declares the variables that stand for some of them.
@@ -115,33 +106,20 @@ class Values:
     Each of `sets` gets a value for every variable, unless it is left out.
     """
 
-    draw: Callable[[Any], Any]
+    dice: Dice
     contents: Contents
     goal: Goal
     drawn: set[str] = field(default_factory=set)
     declared: dict[str, str] = field(default_factory=dict)
     sets: list[dict[str, Any]] = field(default_factory=list)
 
-    # --- drawing ----------------------------------------------------------------
-
-    def chance(self, percent: int) -> bool:
-        return bool(self.draw(_PERCENT) >= 100 - percent)
-
-    def number(self, most: int) -> int:
-        return int(self.draw(_place(most + 1)))
-
-    def one_of(self, choices: Sequence[Any]) -> Any:
-        return choices[self.draw(_place(len(choices)))]
-
-    # --- values -----------------------------------------------------------------
-
     def value(self, kind: Any, hint: str, *, sure: bool = False, is_constant: bool = False) -> Any:
         """Return a value of an input type, or a variable in its place."""
-        if not is_constant and len(self.declared) < VARIABLES and self.chance(22):
+        if not is_constant and len(self.declared) < VARIABLES and self.dice.chance(22):
             return self.variable(kind, lambda: self.value(kind, hint, is_constant=True, sure=sure))
         if isinstance(kind, GraphQLNonNull):
             return self.given(kind.of_type, hint, is_constant=is_constant)
-        if not sure and self.chance(6):
+        if not sure and self.dice.chance(6):
             return None
         return self.given(kind, hint, is_constant=is_constant)
 
@@ -151,18 +129,18 @@ class Values:
         self.declared[name] = ""  # taken, whatever is drawn meanwhile
         is_required = isinstance(kind, GraphQLNonNull)
         bare = kind.of_type if is_required else kind
-        has_default = self.chance(25)
+        has_default = self.dice.chance(25)
         shown = str(bare if has_default or not is_required else kind)
         if has_default:
             shown += f" = {literal(make())}"
         self.declared[name] = shown
         for one in self.sets:
-            if (has_default or not is_required) and self.chance(25):
+            if (has_default or not is_required) and self.dice.chance(25):
                 continue
             # A default lets a variable stand where null is not taken; null is an error then.
-            may_be_null = not is_required or (has_default and self.chance(20))
-            value = None if may_be_null and self.chance(8) else make()
-            one[name] = 17.5 if self.chance(1) else plain(value)
+            may_be_null = not is_required or (has_default and self.dice.chance(20))
+            value = None if may_be_null and self.dice.chance(8) else make()
+            one[name] = 17.5 if self.dice.chance(1) else plain(value)
         return Named(name)
 
     def given(self, kind: Any, hint: str, *, is_constant: bool) -> Any:
@@ -172,31 +150,31 @@ class Values:
             return self.members(kind, is_constant=is_constant)
         if isinstance(kind, GraphQLEnumType):
             goal = [name for name in kind.values if f"{kind.name}.{name}" in self.goal.labels]
-            name = self.one_of(goal if goal and self.chance(60) else list(kind.values))
+            name = self.dice.one_of(goal if goal and self.dice.chance(60) else list(kind.values))
             self.drawn.add(f"{kind.name}.{name}")
             return Code(name)
         return self.scalar(kind.name, hint)
 
     def many(self, kind: GraphQLList[Any], hint: str, *, is_constant: bool) -> Any:
-        if self.chance(5):  # one value stands for a list of it, but no variable does
+        if self.dice.chance(5):  # one value stands for a list of it, but no variable does
             return self.value(kind.of_type, hint, is_constant=True, sure=True)
-        if self.chance(1):
+        if self.dice.chance(1):
             return [self.value(kind.of_type, hint, is_constant=True, sure=True)] * 101
-        size = 1 + self.number(2) if not self.chance(5) else 0
+        size = 1 + self.dice.number(2) if not self.dice.chance(5) else 0
         return [
             self.value(kind.of_type, hint, is_constant=is_constant, sure=True) for _ in range(size)
         ]
 
     def members(self, kind: GraphQLInputObjectType, *, is_constant: bool) -> dict[str, Any]:
         names = list(kind.fields)
-        wanted = {self.one_of(names) for _ in range(self.number(2))}
-        if self.chance(80):
+        wanted = {self.dice.one_of(names) for _ in range(self.dice.number(2))}
+        if self.dice.chance(80):
             wanted |= {name for name in names if f"{kind.name}.{name}" in self.goal.labels}
         wanted |= {
             name for name, one in kind.fields.items() if isinstance(one.type, GraphQLNonNull)
         }
         if kind.is_one_of:
-            wanted = {self.one_of(names)}
+            wanted = {self.dice.one_of(names)}
         self.drawn |= {f"{kind.name}.{name}" for name in wanted}
         return {
             name: self.value(
@@ -213,58 +191,62 @@ class Values:
         if hint.startswith("cursor:"):
             return self.cursor(hint)
         make = {
-            "Boolean": lambda: self.chance(50),
+            "Boolean": lambda: self.dice.chance(50),
             "Int": self.integer,
-            "Float": lambda: self.number(20) / 2,
+            "Float": lambda: self.dice.number(20) / 2,
             "Position": self.position,
-            "Date": lambda: self.one_of(self.contents.days),
+            "Date": lambda: self.dice.one_of(self.contents.days),
             "DateTime": self.instant,
             "ID": lambda: self.id(hint),
         }.get(kind, lambda: self.text(hint))
         return make()
 
     def integer(self) -> int:
-        if self.chance(1):
-            return int(self.one_of((-1, 100, 101, 2**31 - 1, -(2**31))))
-        return self.number(6)
+        if self.dice.chance(1):
+            return int(self.dice.one_of((-1, 100, 101, 2**31 - 1, -(2**31))))
+        return self.dice.number(6)
 
     def position(self) -> int:
-        if self.chance(6):
-            return int(self.one_of((0, self.contents.tables.head + 1, 2**53 - 1)))
-        return 1 + self.number(self.contents.tables.head - 1)
+        if self.dice.chance(6):
+            return int(self.dice.one_of((0, self.contents.tables.head + 1, 2**53 - 1)))
+        return 1 + self.dice.number(self.contents.tables.head - 1)
 
     def instant(self) -> str:
-        if self.chance(15):
-            return str(self.one_of(_INSTANTS))
-        return f"{{{{instant:{1 + self.number(self.contents.tables.head - 1)}}}}}"
+        if self.dice.chance(15):
+            return str(self.dice.one_of(_INSTANTS))
+        return f"{{{{instant:{1 + self.dice.number(self.contents.tables.head - 1)}}}}}"
 
     def text(self, hint: str) -> str:
         known = self.contents.texts.get(hint.rpartition(".")[2])
-        if known and not self.chance(10):
-            return str(self.one_of(known))
-        return str(self.one_of(ODD_TEXTS))
+        if known and not self.dice.chance(10):
+            return str(self.dice.one_of(known))
+        return str(self.dice.one_of(ODD_TEXTS))
 
     def id(self, hint: str) -> str:
         kinds = _IDS.get(hint) or _IDS.get(hint.rpartition(".")[2]) or NODES
-        if self.chance(6):
+        if self.dice.chance(6):
             kinds = NODES
-        kind = self.one_of(kinds)
-        made = f"{{{{{kind}:{self.number(self.contents.sizes[kind] - 1)}}}}}"
-        odd = self.number(99)
+        kind = self.dice.one_of(kinds)
+        made = f"{{{{{kind}:{self.dice.number(self.contents.sizes[kind] - 1)}}}}}"
+        odd = self.dice.number(99)
         if odd < 78:
             return made
         if odd < 92:
             return f"{made}@{self.position()}"
-        return str(self.one_of((f"{kind}_{UNKNOWN}", f"{made}@x", f"{made}@", made[:-1], "", "?_")))
+        return str(
+            self.dice.one_of((f"{kind}_{UNKNOWN}", f"{made}@x", f"{made}@", made[:-1], "", "?_"))
+        )
 
     def cursor(self, hint: str) -> str:
         _, table, order = hint.split(":")
-        if self.chance(2):
-            table, order = self.one_of(_EVERY_LIST)
-        place = self.number(self.contents.cursors(table) - 1)
+        if self.dice.chance(2):
+            table, order = self.dice.one_of(_EVERY_LIST)
+        place = self.dice.number(self.contents.cursors(table) - 1)
         made = f"{{{{cursor:{table}.{order}:{place}}}}}"
-        if self.chance(2):
-            return str(self.one_of((f"{made}00", f"0{made}", f"{made}1f", "", "ff", "no cursor")))
+        if self.dice.chance(2):
+            return str(
+                self.dice.one_of((f"{made}00", f"0{made}", f"{made}1f", "", "ff", "no cursor"))
+            )
         return made
 
 
