@@ -57,7 +57,9 @@ def contract() -> GraphQLSchema:
     for definition in SCALARS.values():
         scalar = schema.type_map[definition.name]
         assert isinstance(scalar, GraphQLScalarType)
+        # The first reads literals, the second variables.
         scalar.parse_value = definition.parse_value  # type: ignore[assignment]
+        scalar.coerce_input_value = definition.parse_value  # type: ignore[assignment]
     return schema
 
 
