@@ -95,6 +95,17 @@ def questions(
 
 
 @dataclass
+class _Fragment:
+    """A named fragment; it fits no place before it is written, so none spreads itself."""
+
+    name: str
+    on: str
+    wide: int
+    depth: int = DEPTH + 1
+    text: str = ""
+
+
+@dataclass
 class _Author(Values):
     """Who writes one document, of at most `size` fields and what they cannot do without.
 
@@ -108,7 +119,7 @@ class _Author(Values):
     nodes: int = 0
     canonical: dict[tuple[str, str], str] = field(default_factory=dict)
     aliased: dict[str, tuple[str, str, str]] = field(default_factory=dict)
-    fragments: list[tuple[str, str, int, int, str]] = field(default_factory=list)
+    fragments: list[_Fragment] = field(default_factory=list)
     depth_below: int = 0
 
     # --- the document -----------------------------------------------------------
@@ -125,7 +136,7 @@ class _Author(Values):
         head = f"query {name or ''}{f'({variables})' if variables else ''}"
         if name is None and not variables and self.dice.chance(50):
             head = ""
-        parts = [f"{head} {body}".strip(), *(one[4] for one in self.fragments)]
+        parts = [f"{head} {body}".strip(), *(one.text for one in self.fragments)]
         if several:
             parts.append(self.dice.one_of(_OTHERS))
         named = several or (name is not None and self.dice.chance(50))
@@ -186,23 +197,21 @@ class _Author(Values):
         fitting = [
             one
             for one in self.fragments
-            if one[1] in choices and depth + one[2] <= DEPTH and wide <= one[3]
+            if one.on in choices and depth + one.depth <= DEPTH and wide <= one.wide
         ]
         if fitting and self.dice.chance(50):
-            return f"...{self.dice.one_of(fitting)[0]}{self.directive()}"
+            return f"...{self.dice.one_of(fitting).name}{self.directive()}"
         if len(self.fragments) >= FRAGMENTS or self.fields > self.size:
             return None
-        name, on = f"F{len(self.fragments)}", self.dice.one_of(choices)
-        place = len(self.fragments)
-        self.fragments.append((name, "", 0, 0, ""))
+        made = _Fragment(f"F{len(self.fragments)}", self.dice.one_of(choices), wide)
+        self.fragments.append(made)
         above, self.depth_below = self.depth_below, 0
-        inner = self.selection(
-            contract().type_map[on], max(depth, 2), wide, concrete=None, prefix=True
-        )
-        below = self.depth_below - max(depth, 2)
+        target, start = contract().type_map[made.on], max(depth, 2)
+        inner = self.selection(target, start, wide, concrete=None, prefix=True)
+        made.depth = max(0, self.depth_below - start)
+        made.text = f"fragment {made.name} on {made.on} {inner}"
         self.depth_below = max(above, self.depth_below)
-        self.fragments[place] = (name, on, max(0, below), wide, f"fragment {name} on {on} {inner}")
-        return f"...{name}{self.directive()}"
+        return f"...{made.name}{self.directive()}"
 
     # --- fields -----------------------------------------------------------------
 
