@@ -80,6 +80,7 @@ class Side:
         for given in question.variables:
             variables = self.contents.filled_values(given)
             answer = self._asked(document, variables, question.operation_name)
+            assert _code(answer) != "GRAPHQL_VALIDATION_FAILED", (question, answer)
             told = self.oracle.answer(document, variables, question.operation_name)
             tally.add("asked", came := _came(answer, told))
             if came == "DIFFERENT":
@@ -124,11 +125,7 @@ class Side:
 
 def _came(answer: Mapping[str, Any], told: Told) -> str:
     """Return what came of a question: by the rule above."""
-    assert "GRAPHQL_VALIDATION_FAILED" not in told.codes, told.message
-    code = None
-    if "errors" in answer:
-        code = answer["errors"][0].get("extensions", {}).get("code", "NONE")
-        assert answer.get("data") is None
+    code = _code(answer)
     if code in LIMITS:
         return "over a limit"
     if told.codes:
@@ -136,6 +133,14 @@ def _came(answer: Mapping[str, Any], told: Told) -> str:
     if code is not None:
         return "refused early" if code in told.may_refuse else "DIFFERENT"
     return "same" if json.dumps(answer["data"]) == told.data else "DIFFERENT"
+
+
+def _code(answer: Mapping[str, Any]) -> str | None:
+    """Return the code under which a document was refused, None where it was answered."""
+    if "errors" not in answer:
+        return None
+    assert answer.get("data") is None, "the plan answers whole documents or none"
+    return str(answer["errors"][0].get("extensions", {}).get("code"))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def test_the_plan_answers_as_the_ordinary_executor_does(sides: Sides) -> None:
     """Drawn documents give equal JSON, keys in the same order, or are refused by both."""
     tally = Tally()
 
-    agree(sides, tally, documents=DOCUMENTS, size=12)
+    agree(sides, tally, documents=DOCUMENTS, size=8)
 
     print(tally)
     assert tally.counts["documents"] >= DOCUMENTS
