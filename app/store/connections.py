@@ -159,7 +159,15 @@ class _Connection:
             total=lambda: self._total(at),
             node=self.node,
         )
+        self._check(at, order)
         return at.select(Scope(self.table, "", at.scope.moment, page=page))
+
+    def _check(self, at: At, order: Order) -> None:
+        """Bind every argument once, so that a wrong one is refused whatever is selected."""
+        scope = Scope(self.table, "", at.scope.moment)
+        at.bind(page_size, sa.Integer())
+        self._bounds(at, order, scope)
+        self._given(at, scope)
 
     def _rows(
         self, at: At, order: Order, row: Callable[[Scope], Expression], *, backward: bool
@@ -254,11 +262,16 @@ class _Connection:
         return ends
 
     def _conditions(self, at: At, scope: Scope) -> list[Expression]:
-        found = [*self.joined(at, scope), *scope.moment.holds(self.table, scope.alias)]
+        held = scope.moment.holds(self.table, scope.alias)
+        return [*self.joined(at, scope), *held, *self._given(at, scope)]
+
+    def _given(self, at: At, scope: Scope) -> list[Expression]:
         given = at.argument("filter") or {}
-        for name, make in self.filters.items():
-            found.extend(make(at, scope, name, given.get(name)))
-        return found
+        return [
+            condition
+            for name, make in self.filters.items()
+            for condition in make(at, scope, name, given.get(name))
+        ]
 
     def _bounds(self, at: At, order: Order, scope: Scope) -> list[Expression]:
         found: list[Expression] = []
