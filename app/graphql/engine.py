@@ -221,7 +221,8 @@ class Engine:
                 return asked
             return await self._execute(asked, has)
         except GraphQLError as fault:
-            return request_errors([fault])
+            # What has no code of its own is a variable that does not fit where it stands.
+            return request_errors([fault], "BAD_VARIABLES")
         except (WrongRequest, RecursionError) as fault:
             return refusal(*_refused(fault))
         except Exception:  # noqa: BLE001 - the last line: told to the log, not to the client

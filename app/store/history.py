@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -100,33 +101,24 @@ def blame(at: At) -> Expression:
             ~overtaken.exists(),
         ]
 
-    return listing("change", joined, _in_field_order)(at)
+    return listing("change", joined, _field_order(at.scope.table))(at)
 
 
-def _places() -> str:
-    """Return the branches of a CASE that gives each field its place in its kind."""
-    places: dict[str, int] = {}
-    for kind in KINDS.values():
-        for name in kind.fields:
-            places.setdefault(name, len(places))
-    # Written out: as parameters they would be a hundred in each list.
-    return " ".join(f"WHEN '{name}' THEN {place}" for name, place in places.items())
-
-
-_PLACES: Final = _places()
-
-
-def _in_field_order(inner: Scope) -> list[Any]:
-    # A field has one place in all kinds that have it; ties cannot be.
-    place: Expression = sa.literal_column(f"CASE {inner.alias}.field {_PLACES} ELSE 1000 END")
-    return [place, inner["field"]]
+def _field_order(kind: str) -> Callable[[Scope], list[Any]]:
+    """Return ORDER BY for changes of a record of `kind`: as its fields are declared."""
+    # Written out: as parameters they would be dozens in each list.
+    places = " ".join(
+        f"WHEN '{name}' THEN {place}" for place, name in enumerate(KINDS[kind].fields)
+    )
+    return lambda inner: [sa.literal_column(f"CASE {inner.alias}.field {places} END")]
 
 
 def diff(at: At) -> Expression:
     """Read what changed between the versions `from` and `to`, in field order.
 
     Backwards the values trade places. A field that came back to where it was
-    is no difference.
+    is no difference. Nothing lies beyond the version read: it is the newest one
+    at the moment of the reading.
     """
     low, high, is_forward = _ends(at)
     record_id = at.scope["id"]
@@ -158,7 +150,7 @@ def diff(at: At) -> Expression:
             last["version"] == latest,
             start_value != last["after"],
         )
-        .order_by(*_in_field_order(last))
+        .order_by(*_field_order(at.scope.table)(last))
         .correlate(None)
         .subquery(f"{last.alias}o")
     )
@@ -172,9 +164,13 @@ def _ends(at: At) -> tuple[Expression, Expression, Expression]:
         end: Expression = at.scope["version"]
     else:
         end = at.bind(lambda arguments: arguments["to"], sa.Integer())
-    low = sa.case((start <= end, start), else_=end)
+    low = _least(start, end)
     high = sa.case((start <= end, end), else_=start)
-    return low, high, start <= end
+    return low, _least(high, at.scope["version"]), start <= end
+
+
+def _least(one: Expression, other: Expression) -> Expression:
+    return sa.case((one <= other, one), else_=other)
 
 
 def _edge(  # noqa: PLR0913, PLR0917 - one subselect, seen from its outer row

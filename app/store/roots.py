@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.domain.archive_ids import FINDING, finding_parts, id_kind, marked_position, plain_id
+from app.domain.archive_ids import FINDING, finding_parts, id_kind, marked_position
 from app.domain.errors import BadArgument
 from app.store.connections import PAGE_LIMIT
 from app.store.findings import SUBJECTS, by_key
@@ -21,6 +21,7 @@ from app.store.sql import (
     list_parameter,
 )
 
+_HEAD: Final = sa.literal_column("(SELECT size FROM head)", sa.BigInteger())
 NULL_ROW: Final = sa.literal_column("NULL", sa.Text())
 
 
@@ -53,13 +54,15 @@ def node(at: At) -> Expression:
     kind = id_kind(at.argument("id"))
     if kind == "?":
         return first_of([])
-    moment = at.scope.moment
+    moment, more = at.scope.moment, list[Expression]()
     if kind.endswith("@") and moment.position is None:
         position = at.bind(lambda arguments: marked_position(arguments["id"]) or 0, sa.BigInteger())
-        moment = Moment(position, marked=True)
+        # No id was given out for a position that has not come: what it will read is open.
+        moment, more = Moment(position, marked=True), [position <= _HEAD]
     wanted = at.bind(lambda arguments: finding_parts(arguments["id"])[0], sa.Text())
     field = at.bind(lambda arguments: finding_parts(arguments["id"])[1], sa.Text())
-    return first_of([_any(at, kind.rstrip("@"), wanted, field, moment)])
+    found = _any(at, kind.rstrip("@"), wanted, field, moment)
+    return first_of([sa.case((sa.and_(*more), found)) if more else found])
 
 
 def _any(at: At, kind: str, wanted: Expression, field: Expression, moment: Moment) -> Expression:
@@ -85,7 +88,9 @@ def nodes(at: At) -> Expression:
         if kind.endswith("@") and moment.position is None:
             moment = Moment(position, marked=True)
         one = _any(at, kind.rstrip("@"), wanted, field, moment)
-        is_marked = position.is_not(None) if kind.endswith("@") else position.is_(None)
+        is_marked: Expression = position.is_not(None) if kind.endswith("@") else position.is_(None)
+        if moment is not at.scope.moment:
+            is_marked = position <= _HEAD
         is_finding = field != sa.literal_column("''", sa.Text())
         is_meant = is_finding if FINDING in kind else sa.not_(is_finding)
         found.append(sa.case((sa.and_(is_marked, is_meant), one)))
@@ -106,13 +111,11 @@ def _id_parts(wanted: str) -> dict[str, Any]:
 
 def one_changeset(at: At) -> Expression:
     """Read the changeset at a position, or of an id."""
+    if _one_of(at, "position", "id", of="the changeset") == "id":
+        return by_id("changeset")(at)
     inner = Scope("changeset", at.alias(), at.scope.moment)
-    name = _one_of(at, "position", "id", of="the changeset")
-    if name == "position":
-        wanted = at.bind(lambda arguments: arguments["position"], sa.BigInteger())
-    else:
-        wanted = at.bind(lambda arguments: plain_id(arguments["id"]), sa.Text())
-    conditions = [inner[name] == wanted, *inner.moment.holds("changeset", inner.alias)]
+    wanted = at.bind(lambda arguments: arguments["position"], sa.BigInteger())
+    conditions = [inner["position"] == wanted, *inner.moment.holds("changeset", inner.alias)]
     return first_of([subquery(inner.source(), at.select(inner), conditions)])
 
 
@@ -132,8 +135,7 @@ def archive(at: At) -> Expression:
     alias = at.alias()
     if _one_of(at, "position", "at", of="the archive") == "position":
         wanted = at.bind(lambda arguments: arguments["position"], sa.BigInteger())
-        size = sa.literal_column("(SELECT size FROM head)", sa.BigInteger())
-        position: Expression = sa.case((wanted < size, wanted), else_=size)
+        position: Expression = sa.case((wanted < _HEAD, wanted), else_=_HEAD)
     else:
         until = at.bind(lambda arguments: arguments["at"], sa.Text())
         recorded = Scope("changeset", at.alias(), at.scope.moment)

@@ -26,6 +26,7 @@ import sqlalchemy as sa
 
 from app.store import migrations, tables
 from app.store.database import open_engine, parse_url, sqlite_file
+from app.store.search_index import rebuild_search
 from tests import postgres
 from tests.bench import filling
 from tests.bench.dataset import Size
@@ -33,7 +34,9 @@ from tests.bench.dataset import Size
 _ROOT: Final = Path(__file__).parents[2]
 _MADE_BY: Final = (
     "app/domain/kinds.py",
+    "app/domain/searching.py",
     "app/store/rows.py",
+    "app/store/search_index.py",
     "app/store/tables.py",
     "alembic/versions/*.py",
     "tests/bench/dataset.py",
@@ -58,6 +61,13 @@ def data_folder() -> Path:
     folder = Path(os.environ.get("CORRIGENDA_BENCH_DATA", default))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _index(url: str) -> None:
+    """Fill the search index, which the bulk load goes past."""
+    database = open_engine(parse_url(url))
+    rebuild_search(database)
+    database.dispose()
 
 
 def fingerprint(size: Size) -> str:
@@ -88,6 +98,7 @@ def sqlite(size: Size) -> Database:
         migrations.upgrade(f"sqlite:///{part}")
         with _progress("SQLite") as progress:
             filling.fill_sqlite(part, size, progress)
+        _index(f"sqlite:///{part}")
         part.rename(file)
     return Database("SQLite", url)
 
@@ -122,6 +133,7 @@ def postgresql(size: Size) -> Iterator[Database]:
             migrations.upgrade(server.url(DATABASE))
             with _progress("PostgreSQL") as progress:
                 filling.fill_postgres(server.url(DATABASE), size, progress)
+            _index(server.url(DATABASE))
             (place / "filled").touch()
         _warm(server.url(DATABASE))
         yield Database("PostgreSQL", server.url(DATABASE), server.pid)

@@ -192,3 +192,60 @@ def test_an_archive_needs_one_moment(demo: Ledger, arguments: str) -> None:
 
     assert code == "BAD_ARGUMENT"
     assert "exactly one" in message
+
+
+def test_what_was_called_otherwise_is_found_by_its_words_of_then(ledger: Ledger) -> None:
+    """Where there is no search: in the past, a filter goes through the words as they stood."""
+    goats = ledger.add("item", name="Goat", kind="LIVE_ANIMAL", aliases=[{"text": "염소"}])
+    ledger.revise(goats, 1, name="Dairy goat", aliases=[])
+    names = 'items(filter: {textContains: "염소"}) { nodes { name } }'
+
+    answer = ledger.ask(f"{{ {names} archive(position: 1) {{ {names} }} }}")
+
+    assert answer["items"]["nodes"] == []
+    assert answer["archive"]["items"]["nodes"] == [{"name": "Goat"}]
+
+
+def test_a_diff_inside_an_archive_knows_nothing_later(demo: Ledger) -> None:
+    """Versions that the archive has not seen yet are no difference, forwards and backwards."""
+    before = revised_at(demo) - 1
+    diffs = "on: diff(from: 1, to: 99) { field } back: diff(from: 99, to: 1) { field }"
+
+    old = demo.ask(
+        f"{{ archive(position: {before}) {{ transfers{E1} {{ nodes {{ {diffs} }} }} }} }}"
+    )
+    now = demo.ask(f"{{ transfers{E1} {{ nodes {{ {diffs} }} }} }}")
+
+    (seen,), (known,) = old["archive"]["transfers"]["nodes"], now["transfers"]["nodes"]
+    assert seen == {"on": [], "back": []}
+    assert {"field": "quantity"} in known["on"]
+    assert known["on"] == known["back"]
+
+
+def test_an_id_of_a_position_to_come_reads_nothing(demo: Ledger) -> None:
+    """What it will read is not known yet, and no archive gave it out."""
+    horses, head = demo.transfer("E1"), demo.head()
+
+    found = demo.ask(
+        f'{{ now: node(id: "{horses}@{head}") {{ id }} later: node(id: "{horses}@{head + 1}") '
+        f'{{ id }} both: nodes(ids: ["{horses}@{head + 1}", "{horses}@{head}"]) {{ id }} }}'
+    )
+
+    kept = {"id": f"{horses}@{head}"}
+    assert found == {"now": kept, "later": None, "both": [None, kept]}
+
+
+def test_a_changeset_of_an_archives_id_is_read_as_of_then(own_demo: Ledger) -> None:
+    """As any other thing of such an id: what put it back later is not seen."""
+    before = own_demo.head()
+    changeset = own_demo.ask(f"{{ changeset(position: {before}) {{ id }} }}")["changeset"]["id"]
+    assert own_demo.revert(before)["userErrors"] == []
+    shown = "{ id revertedBy { position } }"
+
+    found = own_demo.ask(
+        f'{{ then: changeset(id: "{changeset}@{before}") {shown} '
+        f'now: changeset(id: "{changeset}") {shown} }}'
+    )
+
+    assert found["then"] == {"id": f"{changeset}@{before}", "revertedBy": []}
+    assert found["now"] == {"id": changeset, "revertedBy": [{"position": before + 1}]}

@@ -615,3 +615,35 @@ def test_every_field_of_every_record_reads_the_same_on_both_databases(
 
     assert len(one["nodes"]) > 30
     assert one == other
+
+
+@pytest.mark.parametrize("kind", ["item", "transfer", "citation", "claim"])
+def test_fields_have_one_order_wherever_they_are_listed(demo: Ledger, kind: str) -> None:
+    """The changes of an entry, its diff and its blame name the same fields in the same order."""
+    shown = "revision(version: 1) { changes { field } } diff(from: 0, to: 1) { field }"
+    query = f"{{ all: {kind}s(first: 100) {{ nodes {{ version {shown} blame {{ field }} }} }} }}"
+
+    nodes = demo.ask(query)["all"]["nodes"]
+
+    for node in nodes:
+        assert node["diff"] == node["revision"]["changes"]
+        if node["version"] == 1:
+            assert node["blame"] == node["diff"]
+    assert any(len(node["diff"]) > 3 for node in nodes)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "query ($v: Int = 1) { transfers { nodes { revision(version: $v) { version } } } }",
+        "query ($v: Boolean = true) { transfers { totalCount @include(if: $v) } }",
+    ],
+)
+def test_null_for_a_variable_that_stands_where_none_is_taken_is_refused(
+    demo: Ledger, document: str
+) -> None:
+    """Its default allows the place; null is an error when it is used (GraphQL, 6.4.1)."""
+    code, message = demo.fault(document, {"v": None})
+
+    assert code == "BAD_VARIABLES"
+    assert "$v" in message

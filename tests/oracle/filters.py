@@ -1,0 +1,162 @@
+"""What each member of a filter lets through, one plain function each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.domain.archive_ids import plain_id
+from app.domain.texts import name_key
+from tests.oracle.tables import Seen
+
+Test = Callable[[Seen, Any], bool]
+
+LIST_LIMIT = 100
+TEXT_LIMIT = 500
+
+
+def among(*columns: str) -> Test:
+    """Let through rows in which one of the columns has one of the values."""
+
+    def test(row: Seen, given: Any) -> bool:
+        wanted = {plain_id(value) for value in given}
+        return any(row[column] in wanted for column in columns)
+
+    return test
+
+
+def has_name(row: Seen, given: str) -> bool:
+    """Let through what is named so, in any case and with any accents."""
+    return name_key(given) in name_key(row["name"])
+
+
+def starts(row: Seen, given: str) -> bool:
+    """Let through items whose code starts so."""
+    return row["hs_code"] is not None and row["hs_code"].startswith(given)
+
+
+def is_under(column: str) -> Test:
+    """Let through rows whose item is one of those given, or narrower at any depth."""
+
+    def test(row: Seen, given: Any) -> bool:
+        wanted = {plain_id(value) for value in given}
+        item = row.one("item", row[column])
+        while item is not None and item["id"] not in wanted:
+            item = item.one("item", item["broader"])
+        return item is not None
+
+    return test
+
+
+def from_day(prefix: str) -> Test:
+    """Let through what can be of a day or later."""
+    return lambda row, day: bool(row[prefix] is not None and row[f"{prefix}_latest"] >= day)
+
+
+def to_day(prefix: str) -> Test:
+    """Let through what can be of a day or earlier."""
+    return lambda row, day: bool(row[prefix] is not None and row[f"{prefix}_earliest"] <= day)
+
+
+def revised(row: Seen, given: Any) -> bool:
+    """Let through changesets that revised one of the records."""
+    wanted = {plain_id(value) for value in given}
+    return any(
+        one["record_id"] in wanted
+        for one in row.every("revision")
+        if one["position"] == row["position"]
+    )
+
+
+_RECORD: Mapping[str, Test] = {
+    "ids": among("id"),
+    "states": among("state"),
+    "newsrooms": among("newsroom"),
+    "externalRefs": among("external_ref"),
+    "enteredAfter": lambda row, position: bool(row["entered"] > position),
+}
+
+FILTERS: Mapping[str, Mapping[str, Test]] = {
+    "actor": _RECORD
+    | {
+        "kinds": among("kind"),
+        "countries": among("country"),
+        "actsFor": among("acts_for"),
+        "partOf": among("part_of"),
+        "nameContains": has_name,
+    },
+    "item": _RECORD
+    | {
+        "kinds": among("kind"),
+        "broader": among("broader"),
+        "under": is_under("id"),
+        "nameContains": has_name,
+        "hsCodePrefix": starts,
+    },
+    "transfer": _RECORD
+    | {
+        "givers": among("giver"),
+        "receivers": among("receiver"),
+        "parties": among("giver", "receiver"),
+        "items": among("item"),
+        "itemsUnder": is_under("item"),
+        "natures": among("nature"),
+        "stages": among("stage"),
+        "usedAgainst": among("used_against"),
+        "partOf": among("part_of"),
+        "isPart": lambda row, wanted: (row["part_of"] is not None) is wanted,
+        "considerationFor": among("consideration_for"),
+        "occurredFrom": from_day("occurred"),
+        "occurredTo": to_day("occurred"),
+    },
+    "citation": _RECORD
+    | {
+        "kinds": among("kind"),
+        "publishers": among("publisher"),
+        "languages": among("language"),
+        "integrities": among("integrity"),
+        "urls": among("url"),
+        "publishedFrom": from_day("published"),
+        "publishedTo": to_day("published"),
+    },
+    "claim": _RECORD
+    | {
+        "subjects": among("subject"),
+        "fields": among("field"),
+        "stances": among("stance"),
+        "citations": among("citation"),
+        "assertedBy": among("asserted_by"),
+        "records": among("value_record"),
+    },
+    "changeset": {
+        "kinds": among("kind"),
+        "reasonCodes": among("reason_code"),
+        "editors": among("editor"),
+        "newsrooms": among("newsroom"),
+        "records": revised,
+        "recordedFrom": lambda row, instant: bool(row["recorded_at"] >= instant),
+        "recordedBefore": lambda row, instant: bool(row["recorded_at"] < instant),
+    },
+}
+"""A member that is absent or null lets everything through; an empty list, nothing."""
+
+
+def fits(row: Seen, given: Mapping[str, Any]) -> bool:
+    """Whether a row fits all that is given; records are ACTIVE unless states are named."""
+    tests = FILTERS.get(row.table, {})
+    if "states" in tests and given.get("states") is None and row["state"] != "ACTIVE":
+        return False
+    return all(tests[name](row, value) for name, value in given.items() if value is not None)
+
+
+def check_filter(given: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a filter, None where nothing is."""
+    for value in given.values():
+        if isinstance(value, list) and len(value) > LIST_LIMIT:
+            return "too many values"
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and "\x00" in text:
+                return "the character U+0000"
+    if len(given.get("nameContains") or "") > TEXT_LIMIT:
+        return "too long a text"
+    return None

@@ -1,0 +1,552 @@
+"""A plain Python resolver for every field of the contract that the tables answer.
+
+`RESOLVERS` maps type and field to a function from what the field stands on and
+its arguments to its value. A new field is one line there, or one entry in
+`LISTINGS` where it is a connection; `test_every_field_has_a_resolver` tells
+where one is missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.domain.archive_ids import id_kind, marked_position, plain_id
+from app.domain.decimals import decimal_text
+from app.domain.edtf_dates import OPEN_END, OPEN_START
+from app.domain.kinds import KINDS
+from tests.oracle.pages import BadArgument, Edge, Listing, Order, Page, check_page, page_of
+from tests.oracle.tables import RECORDS, Seen
+
+Arguments = Mapping[str, Any]
+Resolver = Callable[[Any, Arguments], Any]
+
+LIST_LIMIT = 100
+
+# --- lists --------------------------------------------------------------------
+
+_CREATED = (Order("CREATED_ASC", ("id",)), Order("CREATED_DESC", ("id",), descending=True))
+_UPDATED = Order("UPDATED_DESC", ("entered", "id"), descending=True)
+
+
+def _both(name: str, *columns: str) -> tuple[Order, Order]:
+    return Order(f"{name}_ASC", columns), Order(f"{name}_DESC", columns, descending=True)
+
+
+_BY_NAME = (*_both("NAME", "name_key", "id"), *_CREATED, _UPDATED)
+ORDERS: Mapping[str, tuple[Order, ...]] = {
+    "actor": _BY_NAME,
+    "item": _BY_NAME,
+    "transfer": (*reversed(_both("OCCURRED", "occurred_earliest", "id")), *_CREATED, _UPDATED),
+    "citation": (*reversed(_both("PUBLISHED", "published_earliest", "id")), *_CREATED, _UPDATED),
+    "claim": (*_CREATED, _UPDATED),
+    "changeset": tuple(reversed(_both("POSITION", "position"))),
+}
+"""The orders of each list; the first is what a list has when none is asked for."""
+
+
+def _all(table: str) -> Listing:
+    return Listing(table, orders=ORDERS[table])
+
+
+def _whose(table: str, column: str) -> Listing:
+    """Records whose column holds this record's id."""
+    return Listing(table, lambda of, row: row[column] == of["id"], ORDERS[table])
+
+
+_READING_LISTS = {
+    "actors": _all("actor"),
+    "items": _all("item"),
+    "transfers": _all("transfer"),
+    "citations": _all("citation"),
+    "claims": _all("claim"),
+    "changesets": _all("changeset"),
+}
+_RECORD_LISTS = {
+    "history": Listing(
+        "revision",
+        lambda of, row: row["record_id"] == of["id"],
+        (Order("VERSION_ASC", ("version",)),),
+    ),
+    "claims": _whose("claim", "subject"),
+}
+
+LISTINGS: Mapping[str, Mapping[str, Listing]] = {
+    "Query": _READING_LISTS,
+    "Archive": _READING_LISTS,
+    "Record": _RECORD_LISTS,
+    "Actor": {
+        **_RECORD_LISTS,
+        "given": _whose("transfer", "giver"),
+        "received": _whose("transfer", "receiver"),
+        "agents": _whose("actor", "acts_for"),
+        "parts": _whose("actor", "part_of"),
+        "published": _whose("citation", "publisher"),
+        "asserted": _whose("claim", "asserted_by"),
+    },
+    "Item": {
+        **_RECORD_LISTS,
+        "narrower": _whose("item", "broader"),
+        "transfers": _whose("transfer", "item"),
+    },
+    "Transfer": {
+        **_RECORD_LISTS,
+        "parts": _whose("transfer", "part_of"),
+        "countedAgainst": _whose("transfer", "consideration_for"),
+    },
+    "Citation": {**_RECORD_LISTS, "claimsResting": _whose("claim", "citation")},
+    "Claim": {
+        **_RECORD_LISTS,
+        "derivedBy": Listing(
+            "derivation",
+            lambda of, row: row["parent"] == of["id"],
+            (Order("CLAIM_ASC", ("claim",)),),
+        ),
+    },
+    "Changeset": {
+        "revisions": Listing(
+            "revision",
+            lambda of, row: row["position"] == of["position"],
+            (Order("PLACE_ASC", ("place",)),),
+        ),
+    },
+}
+"""The connections of each type."""
+
+
+def _listed(listing: Listing) -> Resolver:
+    return lambda of, arguments: page_of(listing, of, arguments)
+
+
+def _page_info(page: Page) -> Mapping[str, Any]:
+    return {
+        "hasNextPage": page.has_next,
+        "hasPreviousPage": page.has_previous,
+        "startCursor": page.cursor(page.rows[0]) if page.rows else None,
+        "endCursor": page.cursor(page.rows[-1]) if page.rows else None,
+    }
+
+
+_CONNECTION: Mapping[str, Resolver] = {
+    "edges": lambda page, _: [Edge(row, page.cursor(row)) for row in page.rows],
+    "nodes": lambda page, _: list(page.rows),
+    "pageInfo": lambda page, _: _page_info(page),
+    "totalCount": lambda page, _: page.total,
+}
+_EDGE: Mapping[str, Resolver] = {
+    "node": lambda edge, _: edge.node,
+    "cursor": lambda edge, _: edge.cursor,
+}
+
+
+# --- single values ------------------------------------------------------------
+
+
+def _columns(*names: str, **renamed: str) -> dict[str, Resolver]:
+    """Fields that show a column as it is."""
+    shown = {_camel(name): name for name in names} | renamed
+    return {field: _column(name) for field, name in shown.items()}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _column(name: str) -> Resolver:
+    return lambda row, _: row[name]
+
+
+def _members(*names: str) -> dict[str, Resolver]:
+    """Fields of an object that was made whole by another resolver."""
+
+    def member(name: str) -> Resolver:
+        return lambda made, _: made.get(name)
+
+    return {name: member(name) for name in names}
+
+
+def _marked(name: str = "id") -> Resolver:
+    return lambda row, _: row.marked(row[name])
+
+
+def _links(table: str, *names: str) -> dict[str, Resolver]:
+    """Fields that show the row whose id a column holds."""
+
+    def link(name: str) -> Resolver:
+        return lambda row, _: row.one(table, row[name])
+
+    return {_camel(name): link(name) for name in names}
+
+
+def _list(name: str) -> Resolver:
+    return lambda row, _: row[name] or []
+
+
+def measure(row: Seen, prefix: str) -> Mapping[str, Any] | None:
+    """Return a measure, or a sum of money, that stands in columns of a row."""
+    if row[f"{prefix}_unit"] is None:
+        return None
+    amounts = {name: row[f"{prefix}_{name}"] for name in ("amount", "lower", "upper")}
+    return {
+        **{name: None if one is None else decimal_text(one) for name, one in amounts.items()},
+        "approximate": bool(row[f"{prefix}_approximate"]),
+        "unit": row[f"{prefix}_unit"],
+        "verbatim": row[f"{prefix}_verbatim"],
+        "basis": row.row.get(f"{prefix}_basis"),
+    }
+
+
+def date(row: Seen, name: str, prefix: str) -> Mapping[str, Any] | None:
+    """Return a date of the world that stands in columns of a row."""
+    if row[name] is None:
+        return None
+    earliest, latest = row[f"{prefix}_earliest"], row[f"{prefix}_latest"]
+    return {
+        "edtf": row[name],
+        "earliest": None if earliest == OPEN_START else earliest,
+        "latest": None if latest == OPEN_END else latest,
+    }
+
+
+def claim_value(claim: Seen, _arguments: Arguments) -> Mapping[str, Any] | None:
+    """Return the value of a claim, with the name of its type."""
+    if claim["value_tag"] is None:
+        return None
+    return _CLAIMED[claim["value_tag"]](claim)
+
+
+_CLAIMED: Mapping[str, Callable[[Seen], Mapping[str, Any]]] = {
+    "quantity": lambda claim: {"type": "Measure", **(measure(claim, "value") or {})},
+    "money": lambda claim: {"type": "Money", **(measure(claim, "value") or {})},
+    "date": lambda claim: {
+        "type": "UncertainDate",
+        **(date(claim, "value_date", "value") or {}),
+    },
+    "record": lambda claim: {
+        "type": "RecordValue",
+        "record": record(claim, claim["value_record"]),
+    },
+    "code": lambda claim: {"type": "CodeValue", "code": claim["value_code"]},
+    "text": lambda claim: {"type": "TextValue", "text": claim["value_text"]},
+}
+
+
+def record(row: Seen, wanted: str | None) -> Seen | None:
+    """Return the record of an id, of whatever kind."""
+    return None if wanted is None else row.one(wanted.partition("_")[0], wanted)
+
+
+# --- the audit trail ----------------------------------------------------------
+
+
+def _revision(of: Seen, record_id: str, version: int) -> Seen | None:
+    found = [row for row in of.of_record("revision", record_id) if row["version"] == version]
+    return found[0] if found else None
+
+
+def _changes(revision: Seen) -> list[Seen]:
+    """Return the changes of a revision, in the order of its kind's fields."""
+    record_id, version = revision["record_id"], revision["version"]
+    found = [row for row in revision.of_record("change", record_id) if row["version"] == version]
+    return sorted(found, key=lambda row: _place(record_id, row["field"]))
+
+
+def _place(record_id: str, field: str) -> int:
+    return list(KINDS[record_id.partition("_")[0]].fields).index(field)
+
+
+def _trail(of: Seen) -> list[Seen]:
+    """Return every change of a record up to the version read, the first one first."""
+    return [row for row in of.of_record("change", of["id"]) if row["version"] <= of["version"]]
+
+
+def held(of: Seen, version: int) -> dict[str, Any]:
+    """Return the fields that a record held at a version, replayed from its changes."""
+    fields: dict[str, Any] = {}
+    for change in _trail(of):
+        if change["version"] <= version:
+            fields[change["field"]] = json.loads(change["after"])
+    return fields
+
+
+def diff(of: Seen, arguments: Arguments) -> list[Mapping[str, Any]]:
+    """Return the fields that differ between two versions."""
+    end = of["version"] if arguments.get("to") is None else arguments["to"]
+    before, after = held(of, arguments["from"]), held(of, end)
+    return [
+        {"field": field, "before": before.get(field), "after": after.get(field)}
+        for field in KINDS[of.table].fields
+        if before.get(field) != after.get(field)
+    ]
+
+
+def blame(of: Seen, _arguments: Arguments) -> list[Mapping[str, Any]]:
+    """Return for each field that was ever set its value, and the revision that set it."""
+    last = {change["field"]: change for change in _trail(of)}
+    return [
+        {
+            "field": field,
+            "value": json.loads(last[field]["after"]),
+            "revision": _revision(of, of["id"], last[field]["version"]),
+        }
+        for field in KINDS[of.table].fields
+        if field in last
+    ]
+
+
+def _header(changeset: Seen, name: str) -> Any:
+    found = changeset.tables.headers.get((changeset["position"], name))
+    return None if found is None else json.loads(found)
+
+
+def _reason(changeset: Seen, _arguments: Arguments) -> Mapping[str, Any]:
+    return {"code": changeset["reason_code"], "note": _header(changeset, "note")}
+
+
+def _reverted_by(changeset: Seen, _arguments: Arguments) -> list[Seen]:
+    found = [row for row in changeset.every("changeset") if row["reverts"] == changeset["position"]]
+    return sorted(found, key=lambda row: row["position"])
+
+
+def _derived_from(claim: Seen, _arguments: Arguments) -> list[Seen]:
+    found = [
+        row
+        for row in claim.every("derivation")
+        if (row["claim"], row["version"]) == (claim["id"], claim["version"])
+    ]
+    return sorted(found, key=lambda row: row["place"])
+
+
+# --- roots --------------------------------------------------------------------
+
+
+def node(of: Seen, wanted: str) -> Seen | None:
+    """Return whatever has an id; one that carries a position is read as of that position.
+
+    Inside an archive everything is read as of the archive's position. A position that has not
+    come yet reads nothing.
+    """
+    kind, position = id_kind(wanted), marked_position(wanted)
+    if kind == "?" or ("@" in wanted and position is None):
+        return None
+    if of.moment is None and position is not None and position > of.tables.head:
+        return None
+    moment = position if of.moment is None else of.moment
+    return of.at(moment).one(kind.rstrip("@"), plain_id(wanted))
+
+
+def _of_kind(kind: str) -> Resolver:
+    def find(of: Seen, arguments: Arguments) -> Seen | None:
+        found = node(of, arguments["id"])
+        return found if found is not None and found.table == kind else None
+
+    return find
+
+
+def _changeset(of: Seen, arguments: Arguments) -> Seen | None:
+    if arguments.get("position") is not None:
+        return of.changeset(arguments["position"])
+    return _of_kind("changeset")(of, arguments)
+
+
+def _archive(of: Seen, arguments: Arguments) -> Seen:
+    if arguments.get("position") is not None:
+        return of.at(min(arguments["position"], of.tables.head))
+    earlier = [
+        row["position"]
+        for row in of.tables.rows["changeset"]
+        if row["recorded_at"] <= arguments["at"]
+    ]
+    return of.at(max(earlier, default=0))
+
+
+def _recorded_at(archive: Seen, _arguments: Arguments) -> str | None:
+    changeset = archive.changeset(archive.moment)
+    return None if changeset is None else changeset["recorded_at"]
+
+
+VIEWER = {
+    "authenticated": False,
+    "name": None,
+    "editorId": None,
+    "newsroomId": None,
+    "role": "READER",
+    "mayCommit": False,
+}
+"""Whoever asks without a key; not read from the tables, so that documents are mixed."""
+
+# --- every field --------------------------------------------------------------
+
+_READING: Mapping[str, Resolver] = {
+    "node": lambda of, arguments: node(of, arguments["id"]),
+    "nodes": lambda of, arguments: [node(of, one) for one in arguments["ids"]],
+    **{kind: _of_kind(kind) for kind in RECORDS},
+    "changeset": _changeset,
+}
+
+_RECORD: Mapping[str, Resolver] = {
+    "id": _marked(),
+    **_columns("version", "state", "external_ref", position="entered"),
+    "enteredAt": lambda row, _: row.changeset(row["entered"])["recorded_at"],
+    **_links("newsroom", "newsroom"),
+    "changeset": lambda row, _: row.changeset(row["entered"]),
+    "revision": lambda row, arguments: _revision(row, row["id"], arguments["version"]),
+    "diff": diff,
+    "blame": blame,
+}
+
+_NAMED: Mapping[str, Resolver] = {
+    **_columns("name", "kind", "description"),
+    "aliases": _list("aliases"),
+    "identifiers": _list("identifiers"),
+}
+
+_MEASURE = ("amount", "lower", "upper", "approximate", "unit", "verbatim")
+
+_FIELDS: Mapping[str, Mapping[str, Resolver]] = {
+    "Query": {**_READING, "archive": _archive, "viewer": lambda _of, _: VIEWER},
+    "Archive": {
+        **_READING,
+        "position": lambda archive, _: archive.moment,
+        "recordedAt": _recorded_at,
+    },
+    "Viewer": _members(*VIEWER),
+    "Newsroom": {"id": _marked(), **_columns("name", "house")},
+    "Editor": {"id": _marked(), **_columns("name"), **_links("newsroom", "newsroom")},
+    "Actor": {
+        **_RECORD,
+        **_NAMED,
+        **_columns("country"),
+        **_links("actor", "acts_for", "part_of", "merged_into"),
+    },
+    "Item": {
+        **_RECORD,
+        **_NAMED,
+        **_columns("unit", "hs_code"),
+        **_links("item", "broader", "merged_into"),
+    },
+    "Transfer": {
+        **_RECORD,
+        **_columns("title", "nature", "stage", "origin", "destination", "route", "transport"),
+        **_columns("purpose", "consideration_extent", "summary"),
+        **_links("actor", "giver", "receiver", "used_against"),
+        **_links("item", "item"),
+        **_links("transfer", "part_of", "consideration_for"),
+        "quantity": lambda row, _: measure(row, "quantity"),
+        "value": lambda row, _: measure(row, "value"),
+        "occurred": lambda row, _: date(row, "occurred", "occurred"),
+    },
+    "Citation": {
+        **_RECORD,
+        **_columns("kind", "title", "url", "archive_url", "language", "accessed", "integrity"),
+        **_columns("notice_url", contentSha256="content_sha256"),
+        **_links("actor", "publisher"),
+        "authors": _list("authors"),
+        "published": lambda row, _: date(row, "published", "published"),
+    },
+    "Claim": {
+        **_RECORD,
+        **_columns("field", "stance", "locator", "quote"),
+        **_links("actor", "asserted_by"),
+        **_links("citation", "citation"),
+        "subject": lambda row, _: record(row, row["subject"]),
+        "value": claim_value,
+        "derivedFrom": _derived_from,
+    },
+    "Measure": _members(*_MEASURE),
+    "Money": _members(*_MEASURE, "basis"),
+    "UncertainDate": _members("edtf", "earliest", "latest"),
+    "RecordValue": _members("record"),
+    "CodeValue": _members("code"),
+    "TextValue": _members("text"),
+    "Alias": _members("text", "language"),
+    "Identifier": _members("scheme", "value"),
+    "Quote": _members("exact", "prefix", "suffix"),
+    "DerivationLink": {
+        "claim": lambda row, _: row.one("claim", row["parent"]),
+        **_columns("derivation"),
+    },
+    "DerivedClaim": {**_links("claim", "claim"), **_columns("derivation")},
+    "Changeset": {
+        "id": _marked(),
+        **_columns("position", "recorded_at", "kind", "role"),
+        "reason": _reason,
+        **_links("editor", "editor"),
+        "editorName": lambda row, _: _header(row, "editorName"),
+        **_links("newsroom", "newsroom", "on_behalf_of"),
+        "reverts": lambda row, _: row.changeset(row["reverts"]),
+        "revertedBy": _reverted_by,
+        "origin": lambda row, _: _header(row, "origin"),
+    },
+    "Reason": _members("code", "note"),
+    "Origin": _members("ledger", "position", "recordedAt", "editor", "newsroom", "kind"),
+    "Revision": {
+        "recordId": _marked("record_id"),
+        **_columns("version", "position", "action"),
+        "changeset": lambda row, _: row.changeset(row["position"]),
+        "changes": lambda row, _: [_change(one) for one in _changes(row)],
+        # As the revision left it, whatever the moment of reading.
+        "record": lambda row, _: record(row.at(row["position"]), row["record_id"]),
+    },
+    "Change": _members("field", "before", "after"),
+    "Blame": _members("field", "value", "revision"),
+    "PageInfo": _members("hasNextPage", "hasPreviousPage", "startCursor", "endCursor"),
+}
+
+
+def _change(row: Seen) -> Mapping[str, Any]:
+    return {
+        "field": row["field"],
+        "before": json.loads(row["before"]),
+        "after": json.loads(row["after"]),
+    }
+
+
+RESOLVERS: Mapping[str, Mapping[str, Resolver]] = {
+    **_FIELDS,
+    **{
+        name: {**_FIELDS.get(name, {}), **{field: _listed(one) for field, one in lists.items()}}
+        for name, lists in LISTINGS.items()
+        if name != "Record"
+    },
+}
+
+
+def resolver_of(type_name: str, field: str) -> Resolver | None:
+    """Return the resolver of a field; None where it has none."""
+    shared = (
+        _CONNECTION
+        if type_name.endswith("Connection")
+        else _EDGE
+        if type_name.endswith("Edge")
+        else RESOLVERS.get(type_name, {})
+    )
+    return shared.get(field)
+
+
+# --- arguments ----------------------------------------------------------------
+
+
+def check_arguments(type_name: str, field: str, arguments: Arguments) -> None:
+    """Raise `BadArgument` for arguments that the contract does not take."""
+    listing = LISTINGS.get(type_name, {}).get(field)
+    if listing is not None:
+        check_page(listing, arguments)
+    if field == "nodes" and "ids" in arguments and len(arguments["ids"]) > LIST_LIMIT:
+        raise BadArgument("too many ids")
+    choices = _ONE_OF.get(field, ()) if type_name in ("Query", "Archive") else ()
+    if choices and sum(arguments.get(name) is not None for name in choices) != 1:
+        raise BadArgument("not exactly one of several")
+
+
+_ONE_OF = {"changeset": ("position", "id"), "archive": ("position", "at")}
+
+
+def type_of(value: Any) -> str:
+    """Return the name of the type of what an interface or union shows."""
+    if isinstance(value, Seen):
+        return value.table.capitalize()
+    name: str = value["type"]
+    return name
