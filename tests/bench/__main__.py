@@ -20,6 +20,9 @@ PACKAGES: Final = ("strawberry-graphql", "graphql-core", "fastapi", "uvicorn", "
 SIZES: Final = {"peers": Size(), "walk": Size(), "archive": Size(versions=20, scale=5)}
 """The parts, and the dataset of each."""
 
+SCALES: Final = range(1, 51)
+"""Of a fiftieth, a walk has ten pages; less shows nothing."""
+
 
 def main() -> None:
     """Measure what the command line asks for, and print it."""
@@ -62,9 +65,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="of one round")
     parser.add_argument("--requests", type=int, default=600, help="for a page of each depth")
     parser.add_argument("--versions", type=int, help="of each transfer and claim")
-    parser.add_argument("--scale", type=int, help="5 is a fifth of the records")
+    parser.add_argument("--scale", type=int, metavar="N", help="an Nth part of the records")
     parser.add_argument("--only-peer", action="store_true", help="without our own server")
     options = parser.parse_args()
+    if options.scale is not None and options.scale not in SCALES:
+        parser.error(f"--scale is {SCALES.start} to {SCALES.stop - 1}")
+    if options.versions is not None and options.versions < 1:
+        parser.error("--versions is 1 or more")
     if unknown := set(options.parts) - set(SIZES):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; parts are {', '.join(SIZES)}")
     return options

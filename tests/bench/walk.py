@@ -190,7 +190,7 @@ def _depths(line: Line, walked: Walked, requests: int) -> tuple[float, float]:
     They are asked in turn, so that whatever else happens on the machine hits both.
     """
     # The last page has none behind it, so the end is the page before.
-    places = (len(walked.cursors) // 10, len(walked.cursors) - 3)
+    places = (max(1, len(walked.cursors) // 10), len(walked.cursors) - 3)
     near, far = (
         [walked.way.body(walked.cursors[place + beside]) for beside in BESIDE] for place in places
     )
