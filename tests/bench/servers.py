@@ -65,6 +65,7 @@ def data_folder() -> Path:
 
 def _index(url: str) -> None:
     """Fill the search index, which the bulk load goes past."""
+    print("  The search index, which takes as long again", file=sys.stderr)
     database = open_engine(parse_url(url))
     rebuild_search(database)
     database.dispose()
