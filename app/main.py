@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from app.domain.errors import Unauthenticated, Unready
+from app.domain.errors import Unauthenticated, Unready, WrongRequest
+from app.graphql.documents import Documents, require_valid
 from app.graphql.editing import Editing
 from app.graphql.engine import Answer, Engine, internal, refusal
+from app.graphql.manifests import own_documents, read_manifest
 from app.graphql.viewer import ANYBODY, Viewer
 from app.reads.holders import holder_of
 from app.settings import Settings
@@ -22,6 +24,7 @@ from app.store.database import open_engine, parse_url
 from app.store.migrations import require_migrated
 from app.store.reader import log_size, open_reader
 from app.web.graphql_http import GraphQLOverHTTP
+from app.web.requests import Request
 
 _STATIC = Path(__file__).parent / "web" / "static"
 
@@ -42,13 +45,22 @@ class Application(FastAPI):
 def create_app(settings: Settings) -> Application:
     """Return the application over the ledger that the settings name.
 
+    Raises `Unready` for trusted documents that cannot be read or are not valid.
     It connects when it starts: a database that is not migrated, or cannot be
     reached, raises `Unready` there.
     """
     url = parse_url(settings.database_url)
     database = open_engine(url, pool_size=settings.write_pool_size)
-    reader = open_reader(url, pool_size=settings.read_pool_size)
-    engine = Engine(reader, Editing(database))
+    reader = open_reader(url, pool_size=settings.read_pool_size, timeout=settings.read_timeout)
+    engine = Engine(
+        reader,
+        Editing(database, read_timeout=settings.read_timeout),
+        settings.limits(),
+        room=settings.answer_cache_bytes,
+        introspection=settings.introspection,
+        suggestions=settings.suggestions,
+    )
+    documents = _documents(settings, engine)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -61,22 +73,26 @@ def create_app(settings: Settings) -> Application:
             database.dispose()
 
     async def answers(
-        source: str,
-        variables: Mapping[str, Any] | None,
-        operation_name: str | None,
+        request: Request,
         authorization: str | None,
         *,
-        queries_only: bool,
+        reads_only: bool,
+        has: Callable[[str], bool] | None,
     ) -> Answer:
         try:
             viewer = await _viewer(authorization)
-        except Unauthenticated as fault:
+            source = documents.find(request.source, request.document_id, request.persisted)
+        except WrongRequest as fault:
             return refusal(fault.message, fault.code)
         except Exception:  # noqa: BLE001 - the last line, as in the engine's own answers
             return refusal(*internal())
-        return await engine.answer(
-            source, variables, operation_name, viewer, queries_only=queries_only
-        )
+        answer = await engine.answer(
+            source, request.variables, request.operation_name, viewer,
+            queries_only=reads_only, has=has,
+        )  # fmt: skip
+        if request.source and request.persisted and not answer.is_request_error:
+            documents.register(request.persisted, source)
+        return answer
 
     async def _viewer(authorization: str | None) -> Viewer:
         if authorization is None:
@@ -89,10 +105,24 @@ def create_app(settings: Settings) -> Application:
     app = Application(
         title="Corrigenda", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
-    app.graphql = GraphQLOverHTTP(answers)
+    app.graphql = GraphQLOverHTTP(
+        answers, status_codes=settings.status_codes, has_page=not settings.trusted_only
+    )
     app.mount("/static", StaticFiles(directory=_STATIC))
     _add_health(app, database, reader)
     return app
+
+
+def _documents(settings: Settings, engine: Engine) -> Documents:
+    places = [place.strip() for place in settings.trusted_documents.split(",") if place.strip()]
+    given = [one for place in places for one in read_manifest(Path(place))]
+    # Our own were validated when the release was made.
+    require_valid(given, engine.fault_of)
+    return Documents(
+        [*own_documents(), *given],
+        room=settings.persisted_query_bytes,
+        only_trusted=settings.trusted_only,
+    )
 
 
 def _add_health(app: FastAPI, database: Any, reader: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TypeAlias
 
 from app.domain.claims import live
@@ -13,6 +14,7 @@ from app.domain.records import Record, Step, kind_name
 from app.domain.warnings import (
     Caution,
     Evidence,
+    State,
     claim_warnings,
     part_warnings,
     touched_fields,
@@ -20,6 +22,7 @@ from app.domain.warnings import (
 from app.store.database import Connection
 from app.store.records import (
     load_claims_about,
+    load_claims_resting,
     load_parents,
     load_parts,
     load_present,
@@ -38,7 +41,7 @@ def warnings(
     after = _after(steps)
     return (
         *_part_warnings(connection, steps, {**present, **after}),
-        *_claim_warnings(connection, steps, {**present, **after}, after),
+        *_claim_warnings(connection, steps, present, after),
     )
 
 
@@ -88,18 +91,44 @@ def _claim_warnings(
     present: Mapping[str, Record],
     after: Mapping[str, Record],
 ) -> list[Caution]:
-    touched = touched_fields(steps)
-    if not touched:
+    touched, shaken = touched_fields(steps), _shaken_fields(connection, steps)
+    subjects = {record_id for record_id, _ in touched | shaken}
+    if not subjects:
         return []
-    subjects = {record_id for record_id, _ in touched}
-    missing = subjects - set(present)
-    known = {**present, **load_present(connection, missing)}
+    known = {**present, **load_present(connection, subjects - set(present))}
+    before = cache(lambda: _state(connection, subjects, known, {}))
+    return list(claim_warnings(touched, shaken, before, _state(connection, subjects, known, after)))
+
+
+def _state(
+    connection: Connection,
+    subjects: set[str],
+    known: Mapping[str, Record],
+    after: Mapping[str, Record],
+) -> State:
+    """Return what stands and is said about `subjects`, with `after` laid over it."""
+    records = {**known, **after}
     said = _claims(connection, subjects, after)
     cited = {claim.fields["citation"] for claim in said.values()}
     citations = {**load_present(connection, cited - set(after)), **after}
-    above = _items_above(connection, _items(known, said), after)
-    evidence = Evidence(said, frozenset(live(said, citations)), above)
-    return list(claim_warnings(touched, known, evidence))
+    above = _items_above(connection, _items(records, said), after)
+    return State(records, Evidence(said, frozenset(live(said, citations)), above))
+
+
+def _shaken_fields(connection: Connection, steps: Sequence[Step]) -> set[tuple[str, str]]:
+    """Return the fields about which claims rest, at any remove, on what the steps change."""
+    citations = {step.record_id for step in steps if _is_change(step, "citation")}
+    claims = {step.record_id for step in steps if _is_change(step, "claim")}
+    if not citations | claims:
+        return set()
+    return {
+        (claim.fields["subject"], claim.fields["field"])
+        for claim in load_claims_resting(connection, citations, claims)
+    }
+
+
+def _is_change(step: Step, kind: str) -> bool:
+    return step.before is not None and kind_name(step.record_id) == kind
 
 
 def _claims(

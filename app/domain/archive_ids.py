@@ -13,16 +13,33 @@ NODE_KINDS: Final = (
 )  # fmt: skip
 """Every kind of thing that can be asked for by its id."""
 
-_MARKED: Final = re.compile(rf"((?:{'|'.join(NODE_KINDS)})_[0-9a-z]{{26}})@([0-9]{{1,16}})")
+FINDING: Final = "."
+"""What stands behind the kind of a record where an id names one of its findings."""
+
+_MARKED: Final = re.compile(
+    rf"((?:{'|'.join(NODE_KINDS)})_[0-9a-z]{{26}}(?:\.[A-Z_]{{1,40}})?)@([0-9]{{1,16}})"
+)
 
 
 def id_kind(value: Any) -> str:
-    """Return the kind that an id names, with an `@` behind it for an archive's; else `?`."""
+    """Return the kind that an id names, with an `@` behind it for an archive's; else `?`.
+
+    The id of a finding is that of its record and the field, as in
+    `transfer_01j….QUANTITY`; its kind is the record's with a point.
+    """
     text = str(value)
     kind = text.partition("_")[0]
     if kind not in NODE_KINDS:
         return "?"
+    if "." in text:
+        kind += FINDING
     return f"{kind}@" if "@" in text else kind
+
+
+def finding_parts(value: Any) -> tuple[str, str]:
+    """Return the record and the field that the id of a finding names; no field of any other id."""
+    record, _, field = plain_id(value).partition(".")
+    return record, field
 
 
 def plain_id(value: Any) -> str:

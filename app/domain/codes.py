@@ -151,6 +151,48 @@ class Derivation(Code):
     )
 
 
+class RecordKind(Code):
+    """The kinds of record."""
+
+    ACTOR = "ACTOR", "A party in the story."
+    ITEM = "ITEM", "What is transferred."
+    TRANSFER = "TRANSFER", "A reported movement of an item."
+    CITATION = "CITATION", "A source document."
+    CLAIM = "CLAIM", "What one source asserts about one field of one record."
+
+
+class FindingStatus(Code):
+    """How what this ledger holds for a field stands to the claims about it."""
+
+    OPEN = "OPEN", "Nothing is held, and there are live claims."
+    DENIED = (
+        "DENIED",
+        "No live claim asserts or estimates what is held, and one denies it.",
+    )
+    UNSUPPORTED = "UNSUPPORTED", "No live claim asserts or estimates what is held."
+    CONTESTED = (
+        "CONTESTED",
+        "A live claim asserts or estimates what is held; another disagrees with it or denies it.",
+    )
+    SUPPORTED = "SUPPORTED", "A live claim asserts or estimates what is held, and none disagrees."
+
+
+class OriginKind(Code):
+    """What sort of document the chain of a claim begins with."""
+
+    PRIMARY = "PRIMARY", "An official record, press release, statement or dataset."
+    UNSOURCED = "UNSOURCED", "A report that names no source but its own publisher."
+    OTHER = "OTHER", "State media, or a report that says whose word it is."
+
+
+class ChainDirection(Code):
+    """Which way the derivations of claims are followed."""
+
+    ORIGINS = "ORIGINS", "To the claims that they rest on, or are suspected to."
+    REPETITIONS = "REPETITIONS", "To the claims that repeat them."
+    BOTH = "BOTH", "Both ways."
+
+
 class MoneyBasis(Code):
     """What a sum of money measures."""
 

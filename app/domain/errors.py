@@ -19,11 +19,24 @@
     ├── LoadStopped               one line of a dossier cannot be loaded; what came before it is
     ├── WrongRequest              the request cannot be served: GraphQL error with `extensions.code`
     │   ├── BadArgument           BAD_ARGUMENT
-    │   ├── TooDeep               DOCUMENT_TOO_DEEP
+    │   ├── BadRequest            BAD_REQUEST
+    │   ├── UnknownHash           PERSISTED_QUERY_NOT_FOUND
+    │   ├── HashesNotTaken        PERSISTED_QUERY_NOT_SUPPORTED
+    │   ├── UnknownDocument       PERSISTED_DOCUMENT_NOT_FOUND
+    │   ├── DocumentNotTrusted    DOCUMENT_NOT_TRUSTED
+    │   ├── OverLimit             it asks for more than a limit allows
+    │   │   ├── TooLong           DOCUMENT_TOO_LONG
+    │   │   ├── TooDeep           DOCUMENT_TOO_DEEP
+    │   │   ├── TooLarge          DOCUMENT_TOO_LARGE
+    │   │   ├── TooManyValues     VARIABLES_TOO_LARGE
+    │   │   └── TooCostly         TOO_COSTLY
+    │   ├── IntrospectionOff      INTROSPECTION_DISABLED
+    │   ├── ReadTimedOut          READ_TIMED_OUT
     │   ├── Unauthenticated       UNAUTHENTICATED
     │   └── Forbidden             FORBIDDEN
     └── Unready                   the operator has to act first
         ├── NotMigrated           NOT_MIGRATED
+        ├── BadManifest           BAD_MANIFEST
         └── Unwritable            UNWRITABLE
 
 Anything else that is raised is a defect of ours: it leaves as `INTERNAL` with a
@@ -196,10 +209,106 @@ class BadArgument(WrongRequest):
     code = "BAD_ARGUMENT"
 
 
-class TooDeep(WrongRequest):
-    """A document that nests deeper than the database's parser goes."""
+class OverLimit(WrongRequest):
+    """A request that asks for more than a limit allows.
+
+    `limit` names it as `app.domain.limits` does, `value` is what the request has
+    and `most` what it may have; None where only the database knows.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str | None = None,
+        value: int | None = None,
+        most: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.value = value
+        self.most = most
+
+
+class TooLong(OverLimit):
+    """A document of too many characters or tokens."""
+
+    code = "DOCUMENT_TOO_LONG"
+
+
+class TooDeep(OverLimit):
+    """A document that nests deeper than the limit, or than the database's parser goes."""
 
     code = "DOCUMENT_TOO_DEEP"
+
+
+class BadRequest(WrongRequest):
+    """A request whose parts contradict each other."""
+
+    code = "BAD_REQUEST"
+
+
+class UnknownHash(WrongRequest):
+    """A hash of Apollo's automatic persisted queries that nothing is registered under.
+
+    Clients know it by the very words of the message, and send the document next.
+    """
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")
+
+
+class HashesNotTaken(WrongRequest):
+    """Automatic persisted queries are switched off; clients know it by these words."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotSupported")
+
+
+class UnknownDocument(WrongRequest):
+    """A `documentId` or `id` that names no document here."""
+
+    code = "PERSISTED_DOCUMENT_NOT_FOUND"
+
+
+class DocumentNotTrusted(WrongRequest):
+    """A document that is none of those this server answers."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+
+
+class TooLarge(OverLimit):
+    """A document of too many selections, aliases, directives or fragments."""
+
+    code = "DOCUMENT_TOO_LARGE"
+
+
+class TooManyValues(OverLimit):
+    """Variables that hold too many values."""
+
+    code = "VARIABLES_TOO_LARGE"
+
+
+class TooCostly(OverLimit):
+    """A document whose answer could hold too many objects."""
+
+    code = "TOO_COSTLY"
+
+
+class IntrospectionOff(WrongRequest):
+    """A question about the schema, on a server that does not answer it."""
+
+    code = "INTROSPECTION_DISABLED"
+
+
+class ReadTimedOut(WrongRequest):
+    """A read that took longer than the server lets it."""
+
+    code = "READ_TIMED_OUT"
 
 
 class Unauthenticated(WrongRequest):
@@ -226,6 +335,12 @@ class NotMigrated(Unready):
     """The database has no schema, or another one than this release needs."""
 
     code = "NOT_MIGRATED"
+
+
+class BadManifest(Unready):
+    """A file of trusted documents that cannot be read, or a document in it that is not valid."""
+
+    code = "BAD_MANIFEST"
 
 
 class Unwritable(Unready):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from app.domain import field_types as t
 from app.domain.agreement import (
     Interval,
     codes_agree,
@@ -18,16 +17,18 @@ from app.domain.agreement import (
     texts_agree,
 )
 from app.domain.codes import RecordState, Stance
-from app.domain.kinds import claimable
+from app.domain.kinds import EXISTENCE, claimable
 from app.domain.records import Record, Step, kind_name
 
 PARTS_DO_NOT_ADD_UP: Final = "PARTS_DO_NOT_ADD_UP"
 NO_LIVE_CLAIM: Final = "NO_LIVE_CLAIM"
+LOST_SUPPORT: Final = "LOST_SUPPORT"
 REFERENCES_STAY: Final = "REFERENCES_STAY"
 
 MEANINGS: Final[Mapping[str, str]] = {
     PARTS_DO_NOT_ADD_UP: "The parts of {record} do not add up to its {field}.",
     NO_LIVE_CLAIM: "No live claim backs the {field} that {record} holds.",
+    LOST_SUPPORT: "The {field} of {record} lost the last live claim that backed it.",
     REFERENCES_STAY: "{record} was pointed at the survivor after the merge, and stays there.",
 }
 
@@ -127,38 +128,94 @@ def touched_fields(steps: Iterable[Step]) -> set[tuple[str, str]]:
     return touched
 
 
-def claim_warnings(
-    touched: Iterable[tuple[str, str]], present: Mapping[str, Record], evidence: Evidence
-) -> Iterator[Caution]:
-    """Yield a warning for each touched field whose held value no live claim backs.
+Place: TypeAlias = tuple[str, str]
+"""A record's id, and the code of a field that claims can be about."""
 
-    Of actors and items only fields that somebody made a claim about are
-    looked at: a name needs no source until it is contested.
-    """
-    for record_id, code in sorted(touched):
-        record = present.get(record_id)
-        if record is None or record.state is not RecordState.ACTIVE:
-            continue
-        field = claimable(record.kind).get(code)
-        held = None if field is None else record.fields.get(field.name)
-        if field is None or held is None:
-            continue
-        said = [
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The records that warnings are about, and what is said about them, at one moment."""
+
+    records: Mapping[str, Record]
+    evidence: Evidence
+
+    def is_backed(self, place: Place) -> bool:
+        """Whether a live claim asserts or estimates what is held for a field."""
+        record = self.active(place)
+        return record is not None and any(
+            _backs(claim, record, place[1], self.evidence) for claim in self.said(place)
+        )
+
+    def active(self, place: Place) -> Record | None:
+        """Return the record of a place, if it is active."""
+        record = self.records.get(place[0])
+        return record if record is not None and record.state is RecordState.ACTIVE else None
+
+    def said(self, place: Place) -> list[Record]:
+        """Return the claims about a field, live or not."""
+        record_id, code = place
+        return [
             claim
-            for claim in evidence.claims.values()
+            for claim in self.evidence.claims.values()
             if claim.fields["subject"] == record_id and claim.fields["field"] == code
         ]
-        if not said and record.kind != "transfer":
+
+
+def claim_warnings(
+    touched: Iterable[Place],
+    shaken: Iterable[Place],
+    before: Callable[[], State],
+    after: State,
+) -> Iterator[Caution]:
+    """Yield a warning for each field whose held value no live claim backs any more, or yet.
+
+    `touched` are the fields that the steps set or claim something about,
+    `shaken` those that rest on claims which may have died with their source;
+    `before` is only asked for where something is amiss. Of actors and items
+    only fields that somebody made a claim about are looked at: a name needs no
+    source until it is contested.
+    """
+    looked_at = set(touched)
+    for place in sorted(looked_at | set(shaken)):
+        record = after.active(place)
+        if record is None or _held(record, place[1]) is None or after.is_backed(place):
             continue
-        if not any(_backs(claim, field.type, held, evidence) for claim in said):
-            yield Caution(NO_LIVE_CLAIM, record_id, field.name)
+        if _is_kept(place, before(), record) and before().is_backed(place):
+            yield Caution(LOST_SUPPORT, place[0], _shown_field(record, place[1]))
+        elif place in looked_at and _needs_a_claim(place, record, after):
+            yield Caution(NO_LIVE_CLAIM, place[0], _shown_field(record, place[1]))
 
 
-def _backs(claim: Record, field_type: t.FieldType, held: Any, evidence: Evidence) -> bool:
+def _is_kept(place: Place, before: State, record: Record) -> bool:
+    """Whether the same is held as before, so that it was the claims that changed."""
+    earlier = before.active(place)
+    return earlier is not None and _held(earlier, place[1]) == _held(record, place[1])
+
+
+def _needs_a_claim(place: Place, record: Record, after: State) -> bool:
+    return place[1] != EXISTENCE and (record.kind == "transfer" or bool(after.said(place)))
+
+
+def _held(record: Record, code: str) -> Any:
+    """Return what is held of a field, None for nothing; a transfer is held to have happened."""
+    if code == EXISTENCE:
+        return record.kind == "transfer" or None
+    field = claimable(record.kind).get(code)
+    return None if field is None else record.fields.get(field.name)
+
+
+def _shown_field(record: Record, code: str) -> str:
+    return "existence" if code == EXISTENCE else claimable(record.kind)[code].name
+
+
+def _backs(claim: Record, record: Record, code: str, evidence: Evidence) -> bool:
     if claim.id not in evidence.live or claim.fields["stance"] == Stance.DENIES:
         return False
-    tag = field_type.claim_tag or ""
-    value = claim.fields.get("value", {})
+    held = _held(record, code)
+    if held is None or code == EXISTENCE:
+        return held is not None
+    field = claimable(record.kind)[code]
+    tag, value = field.type.claim_tag or "", claim.fields.get("value", {})
     return tag in value and agree(tag, held, value[tag], evidence.above)
 
 

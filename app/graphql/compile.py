@@ -54,11 +54,16 @@ from app.store.sql import Expression, json_constant, json_object, parameter
 Selections: TypeAlias = dict[str, list[FieldNode]]
 
 
-def read_of(field: GraphQLField) -> Read | None:
-    """Return how a field is read from the tables; None for an ordinary resolver's."""
+def declaration_of(field: GraphQLField, name: str, absent: Any = None) -> Any:
+    """Return what the declaration of a field says under a name (`app.graphql.fields`)."""
     definition = field.extensions.get("strawberry-definition")
     metadata: Mapping[Any, Any] = getattr(definition, "metadata", None) or {}
-    return cast("Read | None", metadata.get("read"))
+    return metadata.get(name, absent)
+
+
+def read_of(field: GraphQLField) -> Read | None:
+    """Return how a field is read from the tables; None for an ordinary resolver's."""
+    return cast("Read | None", declaration_of(field, "read"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +212,14 @@ def _flat(value: Any) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled plan, with the fields whose arguments it binds."""
+    """A compiled plan, with the fields whose arguments it binds.
+
+    `is_pure` says that nothing but the log decides over what it reads.
+    """
 
     statement: Statement
     fields: tuple[tuple[GraphQLField, FieldNode, Any], ...]
+    is_pure: bool = True
 
     def values(self, variables: VariableValues, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of the statement for these variables."""
@@ -233,7 +242,7 @@ def make_plan(  # noqa: PLR0913, PLR0917 - what a plan is made from
     planner = _Planner(operation, variables)
     members = [(key, planner.member(nodes, of, scope)) for key, nodes in selections.items()]
     statement = compile_plan(members, planner.bounds, database)
-    return Plan(statement, tuple(planner.fields))
+    return Plan(statement, tuple(planner.fields), planner.is_pure)
 
 
 SUBSELECTS_LIMIT: Final = 600
@@ -248,6 +257,7 @@ class _Planner:
         self.variables = variables
         self.bounds: list[Bound] = []
         self.fields: list[tuple[GraphQLField, FieldNode, Any]] = []
+        self.is_pure = True
         self._aliases = 0
 
     def alias(self) -> str:
@@ -256,7 +266,10 @@ class _Planner:
         if self._aliases > SUBSELECTS_LIMIT:
             raise TooDeep(
                 f"the document asks for more than {SUBSELECTS_LIMIT} lists and links, counting "
-                "each kind that a record can be of; ask for less at once"
+                "each kind that a record can be of; ask for less at once",
+                limit="subselects",
+                value=self._aliases,
+                most=SUBSELECTS_LIMIT,
             )
         return f"t{self._aliases}"
 
@@ -348,6 +361,9 @@ class _Place:
             for target in possible
             for nodes in self._selected(target).values()
         )
+
+    def depends_on_more_than_the_log(self) -> None:
+        self._planner.is_pure = False
 
     def _target(self, scope: Scope, type_name: str | None) -> GraphQLObjectType:
         named: GraphQLNamedType = get_named_type(self._field.type)

@@ -15,13 +15,14 @@ import orjson
 from graphql import FieldNode, GraphQLObjectType, get_named_type
 
 from app.commands.submit import Outcome, Submission, submit
-from app.domain.errors import InvalidInput, Refusal, Refused, TooDeep
+from app.domain.errors import InvalidInput, ReadTimedOut, Refusal, Refused, TooDeep
 from app.graphql.compile import Plan, Selections, make_plan, read_of
 from app.graphql.engine import Context, members_of
 from app.store.database import Connection
 from app.store.database import Engine as Database
 from app.store.payloads import REFUSED, WRITTEN
 from app.store.plan import MOMENT, moment_parameter
+from app.store.read_limits import READ_TIMEOUT_S, read_limits
 from app.store.reading import Moment, Scope
 
 Finished: TypeAlias = dict[str, orjson.Fragment]
@@ -32,8 +33,9 @@ _MAX_KEY = 200
 class Editing:
     """Carries out mutations for the engine's resolvers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, read_timeout: float = READ_TIMEOUT_S) -> None:
         self._database = database
+        self._read_timeout = read_timeout
 
     async def commit(
         self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
@@ -63,7 +65,7 @@ class Editing:
     async def _submit(
         self, context: Context, nodes: Sequence[FieldNode], submission: Submission
     ) -> orjson.Fragment:
-        payload = _Payload(context, nodes)
+        payload = _Payload(context, nodes, self._read_timeout)
         payload.check()
         try:
             _check_key(submission.idempotency_key)
@@ -92,8 +94,9 @@ def _check_key(key: str | None) -> None:
 class _Payload:
     """The payload of one mutation, as its selection asks for it."""
 
-    def __init__(self, context: Context, nodes: Sequence[FieldNode]) -> None:
+    def __init__(self, context: Context, nodes: Sequence[FieldNode], read_timeout: float) -> None:
         self._context = context
+        self._read_timeout = read_timeout
         self._operation = context.asked.operation
         schema = context.engine.core
         self._type = cast("GraphQLObjectType", schema.type_map["CommitPayload"])
@@ -124,8 +127,8 @@ class _Payload:
                 members, _ = await self._context.engine.run(
                     self._plan, self._context.variables, given
                 )
-            except TooDeep as fault:
-                raise TooDeep(
+            except (TooDeep, ReadTimedOut) as fault:
+                raise type(fault)(
                     f"the edit was written at position {outcome.position}; its answer cannot be "
                     f"read: {fault.message}"
                 ) from fault
@@ -154,7 +157,8 @@ class _Payload:
         if plan is None:
             return {}
         values = plan.values(self._context.variables, {MOMENT: position, WRITTEN: 0})
-        row = connection.execute(plan.statement.select, values).one()
+        with read_limits(connection, self._read_timeout):
+            row = connection.execute(plan.statement.select, values).one()
         return _fragments(members_of(plan.statement.keys, row))
 
     def _read_selections(self) -> Selections:

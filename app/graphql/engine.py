@@ -17,17 +17,24 @@ from typing import Any, Final, Generic, TypeVar
 import orjson
 import structlog
 from graphql import (
+    DocumentNode,
+    ExecutionResult,
     FieldNode,
     GraphQLError,
     GraphQLSyntaxError,
+    NoFragmentCyclesRule,
     OperationType,
+    assert_valid_schema,
+    execute,
     get_variable_values,
     parse,
     validate,
 )
 from graphql.execution.values import VariableValues
 
-from app.domain.errors import CorrigendaError, TooDeep, WrongRequest
+from app.domain.errors import CorrigendaError, OverLimit, TooCostly, TooDeep, TooLarge, WrongRequest
+from app.domain.limits import DEFAULTS, Limits
+from app.graphql.caching import Answers, Found, Question
 from app.graphql.compile import (
     Operation,
     Plan,
@@ -36,7 +43,9 @@ from app.graphql.compile import (
     read_of,
     shape_of,
 )
-from app.graphql.schema import build_schema, core_schema
+from app.graphql.cost import Cost, estimate
+from app.graphql.demand import Demand, check_text, check_variables
+from app.graphql.schema import Executor, build_schema, core_schema
 from app.graphql.viewer import Viewer
 from app.store.reader import Reader
 from app.store.reading import Moment, Scope
@@ -45,27 +54,31 @@ logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-DOCUMENTS_KEPT: Final = 1_000
-PLANS_KEPT: Final = 64
-"""Plans of one operation: one for each shape of its variables."""
+DOCUMENTS_KEPT: Final = 500_000
+"""Characters of the documents that are kept; parsed, each takes up to 300 bytes."""
 
-DOCUMENT_LIMIT: Final = 15_000
-"""Characters of a document, at most."""
+PLANS_KEPT: Final = 4_000_000
+"""Characters of SQL of the plans that are kept; with its plan, each takes about 40 bytes."""
 
-TOKEN_LIMIT: Final = 2_000
-"""Lexical tokens of a document, at most."""
+_EMPTY: Final = 500
+"""What a document or a plan weighs that is hardly there."""
 
 MESSAGE_LIMIT: Final = 500
 """Characters of an error's message, at most: it may repeat what the client sent."""
+
+ERRORS_SHOWN: Final = 10
+"""Errors of one document or its variables, and places of one error, at most."""
 
 ROOT_SCOPE: Final = Scope("head", "head", Moment())
 
 
 class Kept(Generic[T]):
-    """A bounded memory: what was used longest ago goes first."""
+    """A memory bounded by weight: what was used longest ago goes first."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, weigh: Callable[[Any, T], int]) -> None:
         self._limit = limit
+        self._weigh = weigh
+        self._weight = 0
         self._held: OrderedDict[Any, T] = OrderedDict()
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
@@ -75,21 +88,40 @@ class Kept(Generic[T]):
             return self._held[key]
         made = make()
         self._held[key] = made
-        if len(self._held) > self._limit:
-            self._held.popitem(last=False)
+        self._weight += self._weigh(key, made)
+        while self._weight > self._limit and len(self._held) > 1:
+            self._weight -= self._weigh(*self._held.popitem(last=False))
         return made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shelf(Generic[T]):
+    """The part of a memory that one operation has."""
+
+    kept: Kept[T]
+
+    def get(self, key: Any, make: Callable[[], T]) -> T:
+        """Return what is kept under `key`, making it where nothing is."""
+        return self.kept.get((self, key), make)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A response body, and what HTTP has to know about it.
 
-    `is_request_error` says that nothing was executed: there is no `data`.
+    `is_request_error` says that nothing was executed: there is no `data`;
+    `is_partial` that there are errors beside it. `is_pure` says that nothing but
+    the log, and what the viewer may see, decides over the answer, which `tag`
+    then names; where the client has it already, `is_unchanged`, there is no body.
     """
 
     body: bytes
     is_request_error: bool = False
     code: str | None = None
+    is_partial: bool = False
+    is_pure: bool = False
+    tag: str | None = None
+    is_unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +132,24 @@ class Shaped:
     answer all of it.
     """
 
+    cost: Cost
     plan: Plan | None
     is_whole: bool
+
+    @property
+    def weight(self) -> int:
+        """About how many characters of SQL it is."""
+        return _EMPTY + (0 if self.plan is None else len(self.plan.statement.sql))
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that was parsed and validated, or what is wrong with it."""
+    """A document that was parsed and validated, or the answer that tells what is wrong with it."""
 
     operations: Mapping[str, Operation]
-    errors: tuple[GraphQLError, ...] = ()
-    code: str | None = None
-    plans: Mapping[str, Kept[Shaped]] = field(default_factory=dict)
+    plans: Mapping[str, Shelf[Shaped]] = field(default_factory=dict)
+    document: DocumentNode = field(default_factory=DocumentNode)
+    refused: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +157,10 @@ class Asked:
     """A request that can be executed: which operation, with which variables, by whom."""
 
     source: str
+    document: DocumentNode
     name: str
     operation: Operation
-    plans: Kept[Shaped]
+    plans: Shelf[Shaped]
     variables: VariableValues
     raw_variables: Mapping[str, Any]
     viewer: Viewer
@@ -130,17 +169,37 @@ class Asked:
 class Engine:
     """Answers GraphQL requests over one ledger.
 
-    `commands` carries out mutations; it is given by the roof.
+    `commands` carries out mutations; it is given by the roof. `room` is how many
+    bytes of answers are kept. Without `introspection` questions about the schema
+    are refused, and errors suggest no names either.
     """
 
-    def __init__(self, reader: Reader, commands: Any) -> None:
+    def __init__(  # noqa: PLR0913 - what an operator may choose
+        self,
+        reader: Reader,
+        commands: Any,
+        limits: Limits = DEFAULTS,
+        *,
+        room: int = 0,
+        introspection: bool = True,
+        suggestions: bool = True,
+    ) -> None:
         self.schema = build_schema()
         self.core = core_schema(self.schema)
         self.reader = reader
         self.commands = commands
-        self._documents: Kept[Prepared] = Kept(DOCUMENTS_KEPT)
+        self.answers = Answers(reader, room)
+        self._limits = limits
+        self._introspection = introspection
+        self._hide_suggestions = not (introspection and suggestions)
+        # Found out once, and not in the time of the first request.
+        assert_valid_schema(self.core)
+        self._documents: Kept[Prepared] = Kept(
+            DOCUMENTS_KEPT, lambda source, _: len(source) + _EMPTY
+        )
+        self._plans: Kept[Shaped] = Kept(PLANS_KEPT, lambda _, shaped: shaped.weight)
 
-    async def answer(
+    async def answer(  # noqa: PLR0913 - what a request consists of
         self,
         source: str,
         variables: Mapping[str, Any] | None,
@@ -148,15 +207,19 @@ class Engine:
         viewer: Viewer,
         *,
         queries_only: bool = False,
+        has: Callable[[str], bool] | None = None,
     ) -> Answer:
-        """Return the response to one request; it never raises for what a client sent."""
+        """Return the response to one request; it never raises for what a client sent.
+
+        `has` tells whether the client has the answer of a tag; without it none is made.
+        """
         try:
-            asked = self._ask(source, variables or {}, operation_name, viewer)
+            asked = self._ask(
+                source, variables or {}, operation_name, viewer, queries_only=queries_only
+            )
             if isinstance(asked, Answer):
                 return asked
-            if queries_only and asked.operation.definition.operation is not OperationType.QUERY:
-                return refusal("a mutation must be sent by POST", "METHOD_NOT_ALLOWED")
-            return await self._execute(asked)
+            return await self._execute(asked, has)
         except GraphQLError as fault:
             # What has no code of its own is a variable that does not fit where it stands.
             return request_errors([fault], "BAD_VARIABLES")
@@ -164,6 +227,18 @@ class Engine:
             return refusal(*_refused(fault))
         except Exception:  # noqa: BLE001 - the last line: told to the log, not to the client
             return refusal(*internal())
+
+    def fault_of(self, source: str) -> str | None:
+        """Return what is wrong with a document, whatever its variables; None for a valid one."""
+        try:
+            check_text(source, self._limits)
+            refused = self._prepare(source).refused
+        except WrongRequest as fault:
+            return fault.message
+        if refused is None:
+            return None
+        message: str = orjson.loads(refused.body)["errors"][0]["message"]
+        return message
 
     # --- before anything is read -----------------------------------------------
 
@@ -173,60 +248,133 @@ class Engine:
         variables: Mapping[str, Any],
         operation_name: str | None,
         viewer: Viewer,
+        *,
+        queries_only: bool,
     ) -> Asked | Answer:
-        if len(source) > DOCUMENT_LIMIT:
-            message = f"a document has at most {DOCUMENT_LIMIT} characters, this one {len(source)}"
-            return refusal(message, "DOCUMENT_TOO_LONG")
+        if len(source) > self._limits.characters:
+            check_text(source, self._limits)
         prepared = self._documents.get(source, lambda: self._prepare(source))
-        if prepared.errors:
-            return request_errors(prepared.errors, prepared.code)
+        if prepared.refused is not None:
+            return prepared.refused
         name = _operation_name(prepared, operation_name)
         operation = prepared.operations[name]
+        if queries_only and operation.definition.operation is not OperationType.QUERY:
+            return refusal("a mutation must be sent by POST", "METHOD_NOT_ALLOWED")
+        check_variables(variables, self._limits)
         coerced = get_variable_values(
-            self.core, operation.definition.variable_definitions or (), dict(variables)
+            self.core,
+            operation.definition.variable_definitions or (),
+            dict(variables),
+            max_errors=ERRORS_SHOWN,
+            hide_suggestions=self._hide_suggestions,
         )
         if not isinstance(coerced, VariableValues):
             return request_errors(coerced, "BAD_VARIABLES")
         plans = prepared.plans[name]
-        return Asked(source, name, operation, plans, coerced, variables, viewer)
+        return Asked(source, prepared.document, name, operation, plans, coerced, variables, viewer)
 
     def _prepare(self, source: str) -> Prepared:
+        """Parse and validate a document; limits come before whatever they protect."""
         try:
-            document = parse(source, max_tokens=TOKEN_LIMIT)
+            check_text(source, self._limits)
+            document = parse(source)
+            demand = Demand(document)
+            demand.check(self._limits, introspection=self._introspection)
         except GraphQLSyntaxError as fault:
-            return Prepared({}, (fault,), "GRAPHQL_PARSE_FAILED")
-        errors = validate(self.core, document)
+            return Prepared({}, refused=request_errors([fault], "GRAPHQL_PARSE_FAILED"))
+        except WrongRequest as fault:
+            return Prepared({}, refused=refusal(*_refused(fault)))
+        errors = self._validate(document, demand)
         if errors:
-            return Prepared({}, tuple(errors), "GRAPHQL_VALIDATION_FAILED")
+            return Prepared({}, refused=request_errors(errors, "GRAPHQL_VALIDATION_FAILED"))
         operations = operations_of(self.core, document)
-        return Prepared(operations, plans={name: Kept(PLANS_KEPT) for name in operations})
+        plans: Mapping[str, Shelf[Shaped]] = {name: Shelf(self._plans) for name in operations}
+        return Prepared(operations, plans, document)
+
+    def _validate(self, document: DocumentNode, demand: Demand) -> Sequence[GraphQLError]:
+        errors = validate(
+            self.core,
+            document,
+            # No other rule need follow a circle of fragments.
+            [NoFragmentCyclesRule] if demand.is_circular else None,
+            max_errors=ERRORS_SHOWN,
+            hide_suggestions=self._hide_suggestions,
+        )
+        if self._hide_suggestions:
+            for error in errors:  # one rule asks "Did you mean …" of its own accord
+                error.message = error.message.partition(" Did you mean ")[0]
+        return errors
 
     # --- execution -------------------------------------------------------------
 
-    async def _execute(self, asked: Asked) -> Answer:
+    async def _execute(self, asked: Asked, has: Callable[[str], bool] | None) -> Answer:
         shape = shape_of(asked.operation, asked.variables)
         shaped = asked.plans.get(shape, lambda: self._shaped(asked))
+        cost = self._affordable(shaped.cost, asked)
         if shaped.plan is None:
-            return await self._execute_mixed(asked, {}, None)
-        members, position = await self.run(shaped.plan, asked.variables, {})
+            return await self._execute_mixed(asked, {}, None, cost)
         if shaped.is_whole:
-            return Answer(_joined(members, position))
+            return await self._execute_whole(asked, shaped.plan, cost, has)
+        members, position = await self.run(shaped.plan, asked.variables, {})
         finished = {key: orjson.Fragment(value) for key, value in members}
-        return await self._execute_mixed(asked, finished, position)
+        return await self._execute_mixed(asked, finished, position, cost)
+
+    def _worth_planning(self, asked: Asked) -> Cost:
+        """Return the cost of this shape; raise `OverLimit` before the work of planning."""
+        found = estimate(asked.operation, asked.variables)
+        most = self._limits.subselects
+        if found.subselects > most:
+            raise TooLarge(
+                f"the document asks for {found.subselects:,} objects and lists, counting each "
+                f"kind that a record can be of; at most {most:,} are read at once",
+                limit="subselects",
+                value=found.subselects,
+                most=most,
+            )
+        self._affordable(found.cost, asked)
+        return found.cost
+
+    def _affordable(self, cost: Cost, asked: Asked) -> int:
+        """Return what a request costs with its variables; raise `TooCostly` beyond the limit."""
+        number = cost.at(asked.variables.coerced)
+        if number > self._limits.cost:
+            raise TooCostly(
+                f"the answer could hold {number:,} objects, at most {self._limits.cost:,} are "
+                "given; ask for shorter pages (first, last) or fewer lists inside one another",
+                limit="cost",
+                value=number,
+                most=self._limits.cost,
+            )
+        return number
+
+    async def _execute_whole(
+        self, asked: Asked, plan: Plan, cost: int, has: Callable[[str], bool] | None
+    ) -> Answer:
+        async def run() -> Found:
+            members, position = await self.run(plan, asked.variables, {})
+            return Found(_joined(members, self._extensions(position, cost)), position)
+
+        if not plan.is_pure or (has is None and self.answers.is_off):
+            return Answer((await run()).body)
+        served = await self.answers.serve(_question(asked), run, has)
+        if served.found is None:
+            return Answer(b"", is_pure=True, tag=served.tag, is_unchanged=True)
+        return Answer(served.found.body, is_pure=True, tag=served.tag)
 
     def _shaped(self, asked: Asked) -> Shaped:
         """Return the plan of what the tables answer, for this shape of the variables."""
         definition, root = asked.operation.definition, asked.operation.root
+        cost = self._worth_planning(asked)
         if definition.operation is not OperationType.QUERY:
-            return Shaped(None, is_whole=False)
+            return Shaped(cost, None, is_whole=False)
         selections = asked.operation.collect([definition.selection_set], root, asked.variables)
         planned = {key: nodes for key, nodes in selections.items() if _is_planned(nodes, root)}
         if not planned:
-            return Shaped(None, is_whole=False)
+            return Shaped(cost, None, is_whole=False)
         plan = make_plan(
             asked.operation, asked.variables, planned, root, ROOT_SCOPE, self.reader.database
         )
-        return Shaped(plan, is_whole=len(planned) == len(selections))
+        return Shaped(cost, plan, is_whole=len(planned) == len(selections))
 
     async def run(
         self, plan: Plan, variables: VariableValues, given: Mapping[str, Any]
@@ -240,23 +388,36 @@ class Engine:
         return members_of(statement.keys, row), row[-1]
 
     async def _execute_mixed(
-        self, asked: Asked, finished: Mapping[str, orjson.Fragment], position: int | None
+        self,
+        asked: Asked,
+        finished: Mapping[str, orjson.Fragment],
+        position: int | None,
+        cost: int,
     ) -> Answer:
         context = Context(self, asked, finished)
-        result = await self.schema.execute(
-            asked.source,
-            variable_values=dict(asked.raw_variables),
+        # Not through Strawberry, which would parse and validate again, without limits.
+        executing = execute(
+            self.core,
+            asked.document,
             context_value=context,
+            variable_values=dict(asked.raw_variables),
             operation_name=asked.name or None,
+            executor_class=Executor,
+            hide_suggestions=self._hide_suggestions,
         )
+        result = executing if isinstance(executing, ExecutionResult) else await executing
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [shown_error(error) for error in result.errors]
         if position is None:
             position = context.position
-        if position is not None:
-            answer["extensions"] = {"position": position}
-        return Answer(orjson.dumps(answer))
+        answer["extensions"] = self._extensions(position, cost)
+        return Answer(orjson.dumps(answer), is_partial=bool(result.errors))
+
+    def _extensions(self, position: int | None, cost: int) -> dict[str, Any]:
+        """Return what every answer says of itself; no position where nothing was read."""
+        shown = {} if position is None else {"position": position}
+        return {**shown, "cost": {"requested": cost, "limit": self._limits.cost}}
 
 
 @dataclass(slots=True)
@@ -277,6 +438,16 @@ class Context:
     def variables(self) -> VariableValues:
         """The coerced variables."""
         return self.asked.variables
+
+
+def _question(asked: Asked) -> Question:
+    given = asked.raw_variables
+    # Variables that the operation does not declare decide over nothing.
+    declared = asked.operation.definition.variable_definitions or ()
+    names = (one.variable.name.value for one in declared)
+    variables = {name: given[name] for name in names if name in given}
+    written = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS) if variables else b""
+    return Question(asked.viewer.visibility, asked.name, written, asked.source)
 
 
 def _operation_name(prepared: Prepared, wanted: str | None) -> str:
@@ -311,9 +482,9 @@ def members_of(keys: Sequence[str], row: Sequence[Any]) -> list[tuple[str, bytes
     ]
 
 
-def _joined(members: Sequence[tuple[str, bytes]], position: int) -> bytes:
+def _joined(members: Sequence[tuple[str, bytes]], extensions: Mapping[str, Any]) -> bytes:
     inner = b",".join(b'"%b":%b' % (key.encode(), value) for key, value in members)
-    return b'{"data":{%b},"extensions":{"position":%d}}' % (inner, position)
+    return b'{"data":{%b},"extensions":%b}' % (inner, orjson.dumps(extensions))
 
 
 # --- errors -------------------------------------------------------------------
@@ -326,15 +497,24 @@ def request_errors(errors: Sequence[GraphQLError], code: str | None = None) -> A
     return Answer(orjson.dumps({"errors": shown}), is_request_error=True, code=first)
 
 
-def _refused(fault: WrongRequest | RecursionError) -> tuple[str, str]:
+def _refused(fault: WrongRequest | RecursionError) -> tuple[str, str, Mapping[str, Any]]:
     if isinstance(fault, WrongRequest):
-        return fault.message, fault.code
-    return "the document nests deeper than this server follows", TooDeep.code
+        return fault.message, fault.code, _facts(fault)
+    return "the document nests deeper than this server follows", TooDeep.code, {}
 
 
-def refusal(message: str, code: str) -> Answer:
+def _facts(fault: BaseException | None) -> Mapping[str, Any]:
+    """Return what a client may want to know of a limit: its name, the value, what there may be."""
+    if not isinstance(fault, OverLimit) or fault.limit is None:
+        return {}
+    first, *others = fault.limit.split("_")
+    name = first + "".join(word.capitalize() for word in others)
+    return {"limit": name, "value": fault.value, "max": fault.most}
+
+
+def refusal(message: str, code: str, facts: Mapping[str, Any] | None = None) -> Answer:
     """Return the answer to a request that is refused as a whole."""
-    body = {"errors": [{"message": message, "extensions": {"code": code}}]}
+    body = {"errors": [{"message": message, "extensions": {"code": code, **(facts or {})}}]}
     return Answer(orjson.dumps(body), is_request_error=True, code=code)
 
 
@@ -348,13 +528,15 @@ def shown_error(error: GraphQLError, code: str | None = None) -> dict[str, Any]:
         shown["message"] = "a whole number in the document has too many digits"
     if len(shown["message"]) > MESSAGE_LIMIT:
         shown["message"] = f"{shown['message'][:MESSAGE_LIMIT]}…"
+    if len(shown.get("locations") or ()) > ERRORS_SHOWN:
+        shown["locations"] = shown["locations"][:ERRORS_SHOWN]
     if isinstance(original, CorrigendaError):
         code = original.code
     elif original is not None and not isinstance(original, GraphQLError) and code is None:
         message, code = internal(original)
         shown["message"] = message
     if code is not None:
-        shown["extensions"] = {"code": code, **shown.get("extensions", {})}
+        shown["extensions"] = {"code": code, **_facts(original), **shown.get("extensions", {})}
     return shown
 
 

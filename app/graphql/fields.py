@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Generic, TypeVar
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 import strawberry
 
@@ -20,23 +22,85 @@ FIRST: Final = f"At most so many from the start: 0 to {PAGE_LIMIT}, {DEFAULT_PAG
 LAST: Final = f"At most so many from the end: 0 to {PAGE_LIMIT}."
 
 
-def table_field(read: Read, description: str, *, deprecation_reason: str | None = None) -> Any:
-    """Declare a field that is read from the tables."""
-    return strawberry.field(
-        description=description, metadata={"read": read}, deprecation_reason=deprecation_reason
+class Rows(Enum):
+    """A list as long as the field that holds it says: a connection, or an edit."""
+
+    OF_THE_PAGE = "as many as the nearest `PageSize` around it gives"
+
+
+@dataclass(frozen=True, slots=True)
+class CountOf:
+    """A list as long as the list that an argument gives, of which at most `most` are taken.
+
+    `path` leads from the argument to the list; `absent` stands for one not given.
+    """
+
+    argument: str
+    path: tuple[str, ...] = ()
+    absent: int = 0
+    most: int = PAGE_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class PageSize:
+    """An object that holds lists as long as an argument says (`Rows`): the first one given."""
+
+    counts: tuple[CountOf, ...] = (
+        CountOf("first", absent=DEFAULT_PAGE),
+        CountOf("last", absent=DEFAULT_PAGE),
     )
 
 
-def argument_field(
+Size: TypeAlias = int | CountOf | Rows | PageSize
+"""How many objects a list can hold.
+
+A bound where there is one, else what is seldom exceeded: it decides over the
+cost of a document (`app.graphql.cost`). Every list of objects declares one.
+"""
+
+
+def sized(
+    size: Size | None = None, cost: int | None = None, weight: int | None = None
+) -> dict[str, Any]:
+    """Return the metadata that `app.graphql.cost` reads.
+
+    A list's size, an object's own cost, and how many subselects a plan makes of
+    the field itself, where that is more than one.
+    """
+    given = {"size": size, "cost": cost, "weight": weight}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def table_field(  # noqa: PLR0913 - what a field is made of
+    read: Read,
+    description: str,
+    *,
+    size: Size | None = None,
+    cost: int | None = None,
+    weight: int | None = None,
+    deprecation_reason: str | None = None,
+) -> Any:
+    """Declare a field that is read from the tables; a list of objects with its size."""
+    return strawberry.field(
+        description=description,
+        metadata={"read": read, **sized(size, cost, weight)},
+        deprecation_reason=deprecation_reason,
+    )
+
+
+def argument_field(  # noqa: PLR0913 - what a field is made of
     returns: Any,
     read: Read,
     description: str,
     module: str,
     arguments: Mapping[str, tuple[Any, str]],
+    *,
+    size: Size | None = None,
+    weight: int | None = None,
 ) -> Any:
     """Declare a field with arguments, each its type and description, read from the tables.
 
-    An optional argument has a type that admits None.
+    An optional argument has a type that admits None. A list of objects has its size.
     """
     parameters = [
         inspect.Parameter(
@@ -63,7 +127,8 @@ def argument_field(
     resolver.__signature__ = signature  # type: ignore[attr-defined]
     resolver.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": returns}
     resolver.__module__ = module
-    return strawberry.field(resolver=resolver, description=description, metadata={"read": read})
+    metadata = {"read": read, **sized(size, weight=weight)}
+    return strawberry.field(resolver=resolver, description=description, metadata=metadata)
 
 
 def _described(name: str, kind: Any, meaning: str) -> Any:
@@ -91,6 +156,7 @@ def page_field(  # noqa: PLR0913 - what a list is made of
     filter_type: Any = None,
     order_type: Any = None,
     more: Mapping[str, tuple[Any, str]] | None = None,
+    weight: int | None = None,
 ) -> Any:
     """Declare a connection: its filter and order where it has them, and the page."""
     arguments: dict[str, tuple[Any, str]] = dict(more or {})
@@ -104,7 +170,9 @@ def page_field(  # noqa: PLR0913 - what a list is made of
         "last": (int | None, LAST),
         "before": (str | None, BEFORE),
     }
-    return argument_field(returns, read, description, module, arguments)
+    return argument_field(
+        returns, read, description, module, arguments, size=PageSize(), weight=weight
+    )
 
 
 @strawberry.type(description="Where a page stands in its list (Relay connections).")
@@ -137,10 +205,15 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     """A page of a list."""
 
-    edges: list[Edge[T]] = table_field(connections.nodes, "The places of this page.")
-    nodes: list[T] = table_field(connections.nodes, "What stands at the places of this page.")
+    edges: list[Edge[T]] = table_field(
+        connections.edges, "The places of this page.", size=Rows.OF_THE_PAGE, cost=0
+    )
+    nodes: list[T] = table_field(
+        connections.nodes, "What stands at the places of this page.", size=Rows.OF_THE_PAGE
+    )
     page_info: PageInfo = table_field(connections.page_info, "Where this page stands in the list.")
     total_count: int = table_field(
         connections.total_count,
         "How many there are in the whole list; counted only where it is asked for.",
+        cost=1,
     )

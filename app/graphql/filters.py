@@ -9,6 +9,7 @@ import strawberry
 
 from app.domain import codes
 from app.graphql.scalars import Date, DateTime, Position
+from app.store import findings
 from app.store.connections import Order
 from app.store.filters import LIST_LIMIT
 
@@ -75,6 +76,17 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "asserted_by": (Ids, "Claims that are the word of one of these actors."),
         "records": (Ids, "Claims whose value is one of these records."),
     },
+    "finding": {
+        "statuses": (list[codes.FindingStatus], "Findings with these statuses."),
+        "fields": (list[codes.ClaimField], "Findings about these fields."),
+        "kinds": (list[codes.RecordKind], "Findings of these kinds of record."),
+        "records": (Ids, "Findings of these records."),
+        "has_claims": (
+            bool,
+            "Only findings that somebody made a claim about, live or not; or only the others.",
+        ),
+        "citations": (Ids, "Findings that a claim is about which cites one of these documents."),
+    },
     "changeset": {
         "kinds": (list[codes.ChangesetKind], "Changesets of these kinds."),
         "reason_codes": (list[codes.ReasonCode], "Changesets made for these reasons."),
@@ -138,6 +150,7 @@ ORDERS: Final[dict[str, tuple[Order, ...]]] = {
         *_UPDATED,
     ),
     "claim": (*_CREATED, *_UPDATED),
+    "finding": findings.ORDERS,
     "changeset": (
         Order("POSITION_DESC", ("position",), descending=True),
         Order("POSITION_ASC", ("position",)),
@@ -155,6 +168,8 @@ _ORDER_MEANINGS: Final = {
     "OCCURRED_ASC": "By the earliest day it can have happened, oldest first; undated first.",
     "PUBLISHED_DESC": "By the earliest day of publication, newest first; undated last.",
     "PUBLISHED_ASC": "By the earliest day of publication, oldest first; undated first.",
+    "RECORD_ASC": "By the record, in the order of entry, and by field.",
+    "RECORD_DESC": "By the record, the newest entry first, and by field backwards.",
     "POSITION_DESC": "The newest first.",
     "POSITION_ASC": "The oldest first.",
 }

@@ -7,10 +7,19 @@ from typing import Annotated, Any, Final
 import strawberry
 from graphql import get_argument_values
 
-from app.graphql.fields import table_field
+from app.domain.operations import OPERATIONS_LIMIT
+from app.graphql.fields import CountOf, PageSize, Rows, sized, table_field
 from app.graphql.inputs import CommitInput, RevertInput
 from app.graphql.records import Changeset, Record, Revision
 from app.store import payloads
+
+STEPS: Final = 20
+"""Steps of a revert, and things to tell about an edit, that few have more of."""
+
+_ONE_EACH: Final = PageSize(
+    (CountOf("input", ("operations",), absent=STEPS, most=OPERATIONS_LIMIT),)
+)
+"""The payload's lists are as long as the list of operations."""
 
 _DONE: Final = "The changeset that was written; null of a dry run or a refusal."
 
@@ -46,6 +55,7 @@ class UserError:
     changesets_between: list[Changeset] = table_field(
         payloads.changesets_between,
         "What was recorded on that record since the version the edit was based on.",
+        size=STEPS,
     )
 
 
@@ -65,19 +75,25 @@ class CommitPayload:
 
     changeset: Changeset | None = table_field(payloads.changeset, _DONE)
     records: list[Record] = table_field(
-        payloads.records, "The records as the edit leaves them, in the order of its steps."
+        payloads.records,
+        "The records as the edit leaves them, in the order of its steps.",
+        size=Rows.OF_THE_PAGE,
     )
     revisions: list[Revision] = table_field(
         payloads.revisions,
         "What the edit does to each record, in the order of its steps; of a dry run, what it "
         "would do.",
+        size=Rows.OF_THE_PAGE,
     )
     refs: list[Ref] = strawberry.field(
-        description="The ids of the records that were added under a local ref."
+        description="The ids of the records that were added under a local ref.",
+        metadata=sized(Rows.OF_THE_PAGE),
     )
-    warnings: list[Warning] = strawberry.field(description="What to look at again.")
+    warnings: list[Warning] = strawberry.field(
+        description="What to look at again.", metadata=sized(STEPS)
+    )
     user_errors: list[UserError] = table_field(
-        payloads.each_refused, "Why the edit was refused; empty where it was not."
+        payloads.each_refused, "Why the edit was refused; empty where it was not.", size=STEPS
     )
     leaf_hash: str | None = strawberry.field(
         description="The hash of the log's entry, hex (RFC 6962 leaf hash)."
@@ -89,7 +105,7 @@ class Mutation:
     """Every way to change something."""
 
     @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Write one edit: all of its operations, or none."
+        description="Write one edit: all of its operations, or none.", metadata=sized(_ONE_EACH)
     )
     async def commit(
         self,
@@ -103,7 +119,8 @@ class Mutation:
 
     @strawberry.mutation(  # type: ignore[untyped-decorator]
         description="Put back what an earlier changeset changed; refused where later edits "
-        "touched the same fields."
+        "touched the same fields.",
+        metadata=sized(_ONE_EACH),
     )
     async def revert(
         self,

@@ -7,8 +7,9 @@ from typing import Any, Final
 import strawberry
 
 from app.domain import codes
-from app.graphql.fields import Connection, argument_field, page_field, table_field
+from app.graphql.fields import Connection, CountOf, argument_field, page_field, table_field
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
+from app.graphql.findings import Finding
 from app.graphql.records import (
     Actor,
     Changeset,
@@ -19,6 +20,7 @@ from app.graphql.records import (
     Transfer,
 )
 from app.graphql.scalars import DateTime, Position
+from app.store import findings as found
 from app.store import roots
 from app.store.connections import PAGE_LIMIT, connection
 from app.store.filters import FILTERS
@@ -80,6 +82,7 @@ class Reading:
         "Whatever has these ids, in their order; null in the place of what is not there.",
         _MODULE,
         {"ids": (list[strawberry.ID], f"The ids, at most {PAGE_LIMIT}.")},
+        size=CountOf("ids"),
     )
     actor: Actor | None = _one("actor", Actor)
     item: Item | None = _one("item", Item)
@@ -91,6 +94,22 @@ class Reading:
     transfers: Connection[Transfer] = _list("transfer", Transfer, "The transfers.")
     citations: Connection[Citation] = _list("citation", Citation, "The source documents.")
     claims: Connection[Claim] = _list("claim", Claim, "The claims.")
+    findings: Connection[Finding] = page_field(
+        Connection[Finding],
+        connection(
+            "finding_key",
+            found.ORDERS,
+            joined=found.found,
+            filters=found.FILTERS,
+            node=found.listed,
+            counted=found.counted,
+        ),
+        "The findings of all active records: what is held beside the claims about it.",
+        _MODULE,
+        filter_type=FILTER_TYPES["finding"],
+        order_type=ORDER_TYPES["finding"],
+        weight=60,
+    )
     changeset: Changeset | None = argument_field(
         Changeset | None,
         roots.one_changeset,

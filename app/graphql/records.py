@@ -6,13 +6,13 @@ columns can change without a change here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, Union
 
 import strawberry
 
 from app.domain import codes
 from app.domain.kinds import KINDS
-from app.graphql.fields import Connection, argument_field, page_field, table_field
+from app.graphql.fields import Connection, CountOf, argument_field, page_field, table_field
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
 from app.graphql.objects import (
     Alias,
@@ -25,6 +25,8 @@ from app.graphql.objects import (
     UncertainDate,
 )
 from app.graphql.scalars import JSON, DateTime, Position
+from app.store import chain
+from app.store import findings as found
 from app.store import history as trail
 from app.store.claim_values import claim_value
 from app.store.connections import Joins, Order, connection
@@ -46,9 +48,19 @@ from app.store.reading import (
 )
 from app.store.sql import Expression
 
+if TYPE_CHECKING:
+    from app.graphql.findings import Chain, Finding
+
 Lazy: TypeAlias = Any
 
 _MODULE: Final = __name__
+
+
+FIELDS_OF_A_RECORD: Final = max(len(kind.fields) for kind in KINDS.values())
+# What few have more of, where there is no bound.
+NAMES: Final = 5
+PARENTS: Final = 2
+CHANGES: Final = 10
 
 
 def _means(kind: str, field: str) -> str:
@@ -86,6 +98,8 @@ TransferRef: TypeAlias = Annotated["Transfer", strawberry.lazy("app.graphql.reco
 CitationRef: TypeAlias = Annotated["Citation", strawberry.lazy("app.graphql.records")]
 ClaimRef: TypeAlias = Annotated["Claim", strawberry.lazy("app.graphql.records")]
 RecordRef: TypeAlias = Annotated["Record", strawberry.lazy("app.graphql.records")]
+FindingRef: TypeAlias = Annotated["Finding", strawberry.lazy("app.graphql.findings")]
+ChainRef: TypeAlias = Annotated["Chain", strawberry.lazy("app.graphql.findings")]
 RevisionRef: TypeAlias = Annotated["Revision", strawberry.lazy("app.graphql.records")]
 ChangesetRef: TypeAlias = Annotated["Changeset", strawberry.lazy("app.graphql.records")]
 
@@ -126,6 +140,9 @@ class Change:
     field: str = table_field(column("field"), "The field, as it is named in the inputs.")
     before: JSON | None = table_field(stored_json("before"), "The value before; null for none.")
     after: JSON | None = table_field(stored_json("after"), "The value after; null for none.")
+    revision: RevisionRef = table_field(
+        trail.revision_of_change, "The revision that it is part of: with editor, time and reason."
+    )
 
 
 @strawberry.type(description="The value a field holds, and the revision that last set it.")
@@ -195,6 +212,7 @@ class Changeset(Node):
             "Changeset",
         ),
         "The changesets that put this one back.",
+        size=3,
     )
     origin: Origin | None = table_field(
         trail.origin, "What the importer stated about where it comes from."
@@ -224,7 +242,9 @@ class Revision:
         link("position", "changeset", key="position", type_name="Changeset"),
         "The changeset: editor, time and reason.",
     )
-    changes: list[Change] = table_field(trail.changes, "What it changed, in field order.")
+    changes: list[Change] = table_field(
+        trail.changes, "What it changed, in field order.", size=CHANGES
+    )
     record: RecordRef = table_field(
         trail.record_of_revision, "The record as this revision left it."
     )
@@ -278,9 +298,23 @@ class Record(Node):
             "from_": (int, "The version to start from; 0 is before the first."),
             "to": (int | None, "The version to end at; the one that is read if absent."),
         },
+        size=FIELDS_OF_A_RECORD,
     )
     blame: list[Blame] = table_field(
-        trail.blame, "For each field that was ever set: its value, and the revision that set it."
+        trail.blame,
+        "For each field that was ever set: its value, and the revision that set it.",
+        size=FIELDS_OF_A_RECORD,
+    )
+    findings: list[FindingRef] = argument_field(
+        list[FindingRef],
+        found.of_record,
+        "What is held for each field beside the claims about it, in field order. A field for "
+        "which nothing is held and no live claim stands has no finding; a citation or claim "
+        "has none at all.",
+        _MODULE,
+        {"fields": (list[codes.ClaimField] | None, "Findings about these fields alone.")},
+        size=CountOf("fields", absent=8),
+        weight=5,
     )
     claims: Connection[ClaimRef] = page_field(
         Connection[ClaimRef],
@@ -307,12 +341,14 @@ class Actor(Record):
 
     name: str = table_field(column("name"), _means("actor", "name"))
     kind: codes.ActorKind = table_field(column("kind"), _means("actor", "kind"))
-    aliases: list[Alias] = table_field(document_list("aliases"), _means("actor", "aliases"))
+    aliases: list[Alias] = table_field(
+        document_list("aliases"), _means("actor", "aliases"), size=NAMES
+    )
     country: str | None = table_field(column("country"), _means("actor", "country"))
     acts_for: ActorRef | None = table_field(link("acts_for", "actor"), _means("actor", "actsFor"))
     part_of: ActorRef | None = table_field(link("part_of", "actor"), _means("actor", "partOf"))
     identifiers: list[Identifier] = table_field(
-        document_list("identifiers"), _means("actor", "identifiers")
+        document_list("identifiers"), _means("actor", "identifiers"), size=NAMES
     )
     description: str | None = table_field(column("description"), _means("actor", "description"))
     merged_into: ActorRef | None = table_field(
@@ -337,13 +373,15 @@ class Item(Record):
     """What is transferred."""
 
     name: str = table_field(column("name"), _means("item", "name"))
-    aliases: list[Alias] = table_field(document_list("aliases"), _means("item", "aliases"))
+    aliases: list[Alias] = table_field(
+        document_list("aliases"), _means("item", "aliases"), size=NAMES
+    )
     kind: codes.ItemKind = table_field(column("kind"), _means("item", "kind"))
     broader: ItemRef | None = table_field(link("broader", "item"), _means("item", "broader"))
     unit: str | None = table_field(column("unit"), _means("item", "unit"))
     hs_code: str | None = table_field(column("hs_code"), _means("item", "hsCode"))
     identifiers: list[Identifier] = table_field(
-        document_list("identifiers"), _means("item", "identifiers")
+        document_list("identifiers"), _means("item", "identifiers"), size=NAMES
     )
     description: str | None = table_field(column("description"), _means("item", "description"))
     merged_into: ItemRef | None = table_field(
@@ -487,6 +525,7 @@ class Claim(Record):
             "DerivationLink",
         ),
         _means("claim", "derivedFrom"),
+        size=PARENTS,
     )
     derived_by: Connection[DerivedClaim] = page_field(
         Connection[DerivedClaim],
@@ -498,6 +537,23 @@ class Claim(Record):
         ),
         "The claims that repeat this one.",
         _MODULE,
+    )
+    live: bool = table_field(
+        found.live,
+        "Whether it counts: it and its document stand, and so does one of those it rests on.",
+        weight=4,
+    )
+    finding: FindingRef | None = table_field(
+        found.of_claim,
+        "What is held for the field it is about, beside the other claims.",
+        weight=25,
+    )
+    chain: ChainRef = argument_field(
+        ChainRef,
+        chain.chain,
+        "All that it rests on and all that repeats it, for drawing.",
+        _MODULE,
+        {"direction": (codes.ChainDirection | None, "Which way to follow; BOTH if absent.")},
     )
 
 

@@ -91,7 +91,8 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
-        description='An exact decimal with at most three places, as a string: "75509.76".',
+        description='An exact decimal as a string: "75509.76". At most three places are taken; '
+        "the bounds of an approximate amount may have four.",
         specified_by_url="https://www.w3.org/TR/xmlschema11-2/#decimal",
         parse_value=_decimal,
     ),
@@ -129,6 +130,10 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.Action, "RevisionAction", "What a revision did to its record."),
         (codes.Role, None, "What an editor may do."),
         (codes.ClaimField, None, "The field that a claim is about."),
+        (codes.RecordKind, None, "A kind of record."),
+        (codes.FindingStatus, None, "How what is held stands to the claims about it."),
+        (codes.OriginKind, None, "What sort of document a chain of claims begins with."),
+        (codes.ChainDirection, None, "Which way derivations are followed."),
     )
 }
 

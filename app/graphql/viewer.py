@@ -24,6 +24,11 @@ class Viewer:
         return Role.READER if self.editing is None else self.editing.role
 
     @property
+    def visibility(self) -> str:
+        """What decides over what the viewer sees of the ledger; equal for equal views."""
+        return "" if self.editing is None else f"{self.editing.role}@{self.editing.newsroom}"
+
+    @property
     def may_commit(self) -> bool:
         """Whether the viewer's role may commit."""
         return self.role in _MAY_COMMIT

@@ -16,9 +16,8 @@ import sqlalchemy as sa
 
 from app.domain.errors import BadArgument, InvalidValue
 from app.domain.ids import parse_id
-from app.store import tables
 from app.store.filters import Filter
-from app.store.reading import At, Page, Read, Scope, in_range, subquery
+from app.store.reading import At, Page, Read, Scope, columns_of, in_range, subquery
 from app.store.sql import (
     JSON_TEXT,
     SAFE_TEXT,
@@ -46,6 +45,8 @@ class Order:
     name: str
     columns: tuple[str, ...]
     descending: bool = False
+    spans: bool = False
+    """Whether the columns are several tables', so that the first needs a bound of its own."""
 
     def keys(self, scope: Scope) -> list[Expression]:
         """Return the columns of the key."""
@@ -85,7 +86,7 @@ def decode_cursor(text: str, table: str, order: Order) -> list[Any]:
 
 
 def _key(value: str, table: str, column: str) -> Any:
-    declared = tables.metadata.tables[table].c[column]
+    declared = columns_of(table)[column]
     if isinstance(declared.type, sa.Integer):
         if not _INTEGER.fullmatch(value) or int(value) > _LARGEST_INTEGER:
             raise BadArgument("this cursor is damaged; ask for the first page again")
@@ -100,21 +101,25 @@ def _key(value: str, table: str, column: str) -> Any:
     return value
 
 
-def connection(
+def connection(  # noqa: PLR0913 - what a list is made of
     table: str,
     orders: Sequence[Order],
     *,
     joined: Joins = lambda _at, _scope: (),
     filters: Mapping[str, Filter] | None = None,
     natural: tuple[str, ...] = (),
+    node: Callable[[At, Scope], Expression] = lambda at, scope: at.select(scope),
+    counted: Callable[[At], str] | None = None,
 ) -> Read:
     """Read a page of the rows of `table` for which `joined` and the filter hold.
 
     `natural` are the columns by which joined rows come ordered from their index;
-    of a whole table every order has one.
+    of a whole table every order has one. `node` reads what stands at a place,
+    where that is not the row itself. `counted` names other rows, as many, that are
+    counted faster.
     """
     by_name = {order.name: order for order in orders}
-    return _Connection(table, by_name, joined, filters or {}, natural).read
+    return _Connection(table, by_name, joined, filters or {}, natural, node, counted).read
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,8 @@ class _Connection:
     joined: Joins
     filters: Mapping[str, Filter]
     natural: tuple[str, ...]
+    node: Callable[[At, Scope], Expression]
+    counted: Callable[[At], str] | None
 
     def read(self, at: At) -> Expression:
         # Each field of the connection reads its own rows: nodes those of the page,
@@ -139,6 +146,7 @@ class _Connection:
             more=lambda: self._more(at, order, backward=backward),
             edge=lambda last: self._edge(at, order, backward=backward, last=last),
             total=lambda: self._total(at),
+            node=self.node,
         )
         self._check(at, order)
         return at.select(Scope(self.table, "", at.scope.moment, page=page))
@@ -262,6 +270,9 @@ class _Connection:
                 bound = sa.tuple_(*self._bound(at, order, name, scope))
                 is_less = order.descending is (name == "after")
                 found.append(key < bound if is_less else key > bound)
+                if order.spans:
+                    first, edge = order.keys(scope)[0], self._bound(at, order, name, scope)[0]
+                    found.append(first <= edge if is_less else first >= edge)
         return found
 
     def _bound(self, at: At, order: Order, name: str, scope: Scope) -> list[Expression]:
@@ -274,7 +285,8 @@ class _Connection:
         ]
 
     def _total(self, at: At) -> Expression:
-        scope = Scope(self.table, at.alias(), at.scope.moment)
+        table = self.table if self.counted is None else self.counted(at)
+        scope = Scope(table, at.alias(), at.scope.moment)
         counted = sa.func.count(type_=sa.Integer())
         return subquery(scope.source(), counted, self._conditions(at, scope))
 
@@ -309,16 +321,21 @@ def _of(at: At) -> Page:
     return at.scope.page
 
 
-def nodes(at: At) -> Expression:
-    """Read the rows of the page, or its edges."""
+def edges(at: At) -> Expression:
+    """Read the places of the page."""
     page = _of(at)
-
     return page.rows(lambda scope: at.select(replace(scope, page=page)))
 
 
+def nodes(at: At) -> Expression:
+    """Read what stands at the places of the page."""
+    page = _of(at)
+    return page.rows(lambda scope: page.node(at, scope))
+
+
 def edge_node(at: At) -> Expression:
-    """Read the row of an edge."""
-    return at.select(replace(at.scope, page=None))
+    """Read what stands at the place of an edge."""
+    return _of(at).node(at, replace(at.scope, page=None))
 
 
 def edge_cursor(at: At) -> Expression:

@@ -20,6 +20,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from app.domain.errors import Unready, Unwritable
+from app.store.sqlite_functions import add_functions
 
 LOCK_TIMEOUT_S: Final = 10
 """How long a writer waits for another one before it is told to try again."""
@@ -90,6 +91,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     # The driver's own deferred BEGIN would let two writers read before either
     # writes; we begin ourselves, at once as a writer (see `_begin_immediate`).
     connection.isolation_level = None
+    add_functions(connection)
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
 
@@ -226,6 +228,7 @@ def read_only_sqlite(url: URL) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA query_only = ON")
     connection.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_S * 1000}")
+    add_functions(connection)
     return connection
 
 

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
 
-from app.domain.errors import TooDeep, Unready
+from app.domain.errors import ReadTimedOut, Unready
 from app.store.database import read_only_sqlite
+from app.store.read_limits import READ_TIMEOUT_S, Clock, milliseconds, reached
 
 _STATEMENTS = 512
 """Prepared statements that a connection keeps."""
-
-
-_SQLITE_LIMITS = ("parser stack overflow", "Expression tree is too large")
 
 
 class Reader(Protocol):
@@ -40,11 +39,11 @@ class Reader(Protocol):
         """Run one statement and return its first row, None where there is none."""
 
 
-def open_reader(url: URL, *, pool_size: int) -> Reader:
-    """Return the reader of a database."""
+def open_reader(url: URL, *, pool_size: int, timeout: float = READ_TIMEOUT_S) -> Reader:
+    """Return the reader of a database; a statement that takes `timeout` seconds is ended."""
     if url.get_backend_name() == "sqlite":
-        return SqliteReader(url)
-    return PostgresReader(url, pool_size)
+        return SqliteReader(url, timeout)
+    return PostgresReader(url, pool_size, timeout)
 
 
 def _asyncpg() -> Any:
@@ -56,7 +55,7 @@ def _asyncpg() -> Any:
 
 def _unreadable() -> tuple[type[Exception], ...]:
     asyncpg = _asyncpg()
-    return OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError
+    return ReadTimedOut, OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError
 
 
 class PostgresReader:
@@ -64,7 +63,8 @@ class PostgresReader:
 
     database = "postgresql"
 
-    def __init__(self, url: URL, pool_size: int) -> None:
+    def __init__(self, url: URL, pool_size: int, timeout: float) -> None:
+        self._timeout = timeout
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._size = pool_size
         self._pool: Any = None
@@ -85,6 +85,7 @@ class PostgresReader:
                     "plan_cache_mode": "force_generic_plan",
                     "default_transaction_read_only": "on",
                     "jit": "off",
+                    "statement_timeout": str(milliseconds(self._timeout)),
                     "timezone": "UTC",
                 },
             )
@@ -102,22 +103,36 @@ class PostgresReader:
             raise AssertionError("the reader has not been started")
         try:
             row: Sequence[Any] | None = await self._pool.fetchrow(sql, *values)
-        except _asyncpg().ProgramLimitExceededError as fault:
-            raise TooDeep(
-                "the document is more than PostgreSQL can follow; ask for less at once"
-            ) from fault
+        except _asyncpg().PostgresError as fault:
+            refusal = reached(fault, self._timeout)
+            if refusal is None:
+                raise
+            raise refusal from fault
         return row
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log ends: its position, and the peaks of its tree, which stand for all of it."""
+
+    position: int
+    peaks: bytes
+
+
+async def read_head(reader: Reader) -> Head:
+    """Return the head of the log: one row, by one statement of its own."""
+    row = await reader.fetch("SELECT size, peaks FROM head", [])
+    if row is None:
+        raise Unready("the ledger has no head; it was not migrated whole")
+    return Head(int(row[0]), bytes(row[1]))
 
 
 async def log_size(reader: Reader) -> int:
     """Return how far the log goes; raise `Unready` where the ledger cannot be read."""
     try:
-        row = await reader.fetch("SELECT size FROM head", [])
+        return (await read_head(reader)).position
     except _unreadable() as fault:
         raise Unready("the ledger cannot be read at present") from fault
-    if row is None:
-        raise Unready("the ledger has no head; it was not migrated whole")
-    return int(row[0])
 
 
 async def _keep_as_it_is(_connection: Any) -> None:
@@ -129,9 +144,11 @@ class SqliteReader:
 
     database = "sqlite"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, timeout: float) -> None:
         self._url = url
+        self._timeout = timeout
         self._connection: sqlite3.Connection | None = None
+        self._clock: Clock | None = None
 
     async def start(self) -> None:
         """Open the file."""
@@ -139,6 +156,7 @@ class SqliteReader:
             self._connection = read_only_sqlite(self._url)
         except sqlite3.Error as fault:
             raise Unready(f"the database file cannot be read: {fault}") from fault
+        self._clock = Clock(self._connection, self._timeout)
 
     async def stop(self) -> None:
         """Close the file."""
@@ -147,15 +165,14 @@ class SqliteReader:
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
         """Run one statement, at once."""
-        if self._connection is None:
+        if self._connection is None or self._clock is None:
             raise AssertionError("the reader has not been started")
+        self._clock.start()
         try:
             row: Sequence[Any] | None = self._connection.execute(sql, tuple(values)).fetchone()
         except sqlite3.OperationalError as fault:
-            # SQLite before 3.46 parses with a stack of 100 places; a tree may be 1,000 high.
-            if any(limit in str(fault) for limit in _SQLITE_LIMITS):
-                raise TooDeep(
-                    "the document nests deeper than this SQLite can follow; ask for less at once"
-                ) from fault
-            raise
+            refusal = reached(fault, self._timeout)
+            if refusal is None:
+                raise
+            raise refusal from fault
         return row

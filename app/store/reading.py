@@ -35,11 +35,29 @@ from app.store.sql import (
 )
 from app.store.tables import CODE_POINT_TEXT, END
 
-_T: Final = tables.metadata.tables
+_DERIVED: Final[dict[str, tuple[sa.Table, Callable[[Scope], sa.FromClause] | None]]] = {}
 _VERSIONED: Final = (*tables.RECORD_TABLES, "derivation")
 
 Getter: TypeAlias = Callable[[Any], Any]
 """Takes a field's coerced arguments, returns the value to be bound; may raise `BadArgument`."""
+
+
+def declare_rows(
+    table: sa.Table, source: Callable[[Scope], sa.FromClause] | None = None
+) -> sa.Table:
+    """Declare rows that no table holds, such as findings: their columns, and their FROM.
+
+    `source` is for lists over the whole ledger; rows that are always read from
+    around another one need none.
+    """
+    _DERIVED[table.name] = (table, source)
+    return table
+
+
+def columns_of(table: str) -> Any:
+    """Return the columns of a table, or of declared rows, by their names."""
+    found = _DERIVED.get(table)
+    return tables.metadata.tables[table].c if found is None else found[0].c
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +87,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The rows that fields are read from: an alias of a table, at a moment."""
+    """The rows that fields are read from: an alias of a table, at a moment.
+
+    `around` are the rows that these belong to, where a field needs both.
+    """
 
     table: str
     alias: str
@@ -78,6 +99,7 @@ class Scope:
     extra: Any = None
     used: set[str] | None = None
     identity: Expression | None = None
+    around: Scope | None = None
 
     def __getitem__(self, name: str) -> Expression:
         """Return a column of the rows; `used` is told, where somebody keeps count."""
@@ -85,7 +107,7 @@ class Scope:
             return self.identity
         if self.used is not None:
             self.used.add(name)
-        column = _T[self.table].c[name]
+        column = columns_of(self.table)[name]
         kind: Any = SAFE_TEXT if _is_safe(column) else column.type
         return sa.literal_column(f"{self.alias}.{name}", kind)
 
@@ -101,11 +123,14 @@ class Scope:
 
     def is_nullable(self, name: str) -> bool:
         """Whether a column can be NULL."""
-        return bool(_T[self.table].c[name].nullable)
+        return bool(columns_of(self.table)[name].nullable)
 
     def source(self) -> sa.FromClause:
         """Return the table under the alias, for a FROM."""
-        return _T[self.table].alias(self.alias)
+        _, source = _DERIVED.get(self.table, (None, None))
+        if source is not None:
+            return source(self)
+        return tables.metadata.tables[self.table].alias(self.alias)
 
     def by_id(self) -> tuple[Any, list[Expression]]:
         """Return FROM and the conditions of the moment, for a look-up by id."""
@@ -120,7 +145,8 @@ class Page:
     """What a connection's own fields are read with.
 
     `rows` makes something of the page's rows, `more` tells whether there is one
-    beyond them, `edge` gives the cursor of the first or (True) the last one.
+    beyond them, `edge` gives the cursor of the first or (True) the last one,
+    `node` what stands at a place.
     """
 
     backward: bool
@@ -130,6 +156,7 @@ class Page:
     more: Callable[[], Expression]
     edge: Callable[[bool], Expression]
     total: Callable[[], Expression]
+    node: Callable[[At, Scope], Expression]
 
 
 class At(Protocol):
@@ -159,6 +186,9 @@ class At(Protocol):
 
     def asks_only_for(self, *names: str) -> bool:
         """Whether the field's selection names none but these fields."""
+
+    def depends_on_more_than_the_log(self) -> None:
+        """Tell that the answer can change while the log stands still: it is not kept."""
 
 
 Read: TypeAlias = Callable[[At], Expression]
@@ -340,22 +370,33 @@ def listing(
     """Read a plain list of the rows for which `joined` holds."""
 
     def read(at: At) -> Expression:
-        alias, used = at.alias(), set[str]()
-        inner = Scope(table, alias, at.scope.moment)
-        ordered = replace(inner, alias=f"{alias}o", used=used)
-        value = Joined("[", JoinedRows(at.select(ordered, type_name)), "]")
-        # Ordered in a subselect of their own: rows are joined in that order.
-        rows = (
-            sa.select(*_picked(inner, used))
-            .select_from(inner.source())
-            .where(*joined(at, inner), *inner.moment.holds(table, alias))
-            .order_by(*order_by(inner))
-            .correlate(None)
-            .subquery(ordered.alias)
-        )
-        return subquery(rows, value)
+        inner = Scope(table, at.alias(), at.scope.moment)
+        return list_of(at, inner, joined(at, inner), order_by(inner), type_name)
 
     return read
+
+
+def list_of(
+    at: At,
+    inner: Scope,
+    conditions: Sequence[Expression],
+    order_by: Sequence[Any],
+    type_name: str | None = None,
+) -> Expression:
+    """Return the rows of `inner` for which the conditions hold, as a JSON list."""
+    used = set[str]()
+    ordered = replace(inner, alias=f"{inner.alias}o", used=used)
+    value = Joined("[", JoinedRows(at.select(ordered, type_name)), "]")
+    # Ordered in a subselect of their own: rows are joined in that order.
+    rows = (
+        sa.select(*_picked(inner, used))
+        .select_from(inner.source())
+        .where(*conditions, *inner.moment.holds(inner.table, inner.alias))
+        .order_by(*order_by)
+        .correlate(None)
+        .subquery(ordered.alias)
+    )
+    return subquery(rows, value)
 
 
 def _picked(scope: Scope, used: set[str]) -> list[Any]:

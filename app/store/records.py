@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from app.domain import field_types as t
-from app.domain.codes import Action
+from app.domain.codes import Action, Derivation
 from app.domain.kinds import KINDS
 from app.domain.records import Change, Record, kind_name
 from app.domain.reverting import Made
@@ -203,6 +203,34 @@ def load_claims_about(connection: Connection, subjects: Iterable[str]) -> dict[s
         found.update(load_present(connection, ahead))
         ahead = _parents_not_in(found) - ahead
     return found
+
+
+def load_claims_resting(
+    connection: Connection, citations: Iterable[str], claims: Iterable[str]
+) -> list[Record]:
+    """Return the claims that are `claims` or cite `citations`, and all that rest on those."""
+    found = load_present(connection, claims)
+    for batch in _batches(sorted(set(citations))):
+        condition = table_of("claim").c.citation.in_(batch)
+        found.update((claim.id, claim) for claim in _load_where(connection, "claim", condition))
+    ahead = set(found)
+    while ahead:
+        ahead = _derived_from(connection, ahead) - set(found)
+        found.update(load_present(connection, ahead))
+    return [found[key] for key in sorted(found)]
+
+
+def _derived_from(connection: Connection, parents: Iterable[str]) -> set[str]:
+    """Return the claims that rest on one of `parents` directly; suspicion is no ground."""
+    derived = set[str]()
+    for batch in _batches(sorted(parents)):
+        query = sa.select(_derivation.c.claim).where(
+            is_present(_derivation),
+            _derivation.c.parent.in_(batch),
+            _derivation.c.derivation != Derivation.SUSPECTED,
+        )
+        derived.update(connection.execute(query).scalars())
+    return derived
 
 
 def _parents_not_in(claims: Mapping[str, Record]) -> set[str]:

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from app.domain.archive_ids import id_kind, marked_position, plain_id
+from app.domain.archive_ids import FINDING, finding_parts, id_kind, marked_position
 from app.domain.errors import BadArgument
 from app.store.connections import PAGE_LIMIT
+from app.store.findings import SUBJECTS, by_key
 from app.store.reading import At, Moment, Read, Scope, first_of, subquery
 from app.store.sql import (
     Elements,
@@ -20,14 +21,20 @@ from app.store.sql import (
     list_parameter,
 )
 
+NULL_ROW: Final = sa.literal_column("NULL", sa.Text())
 _HEAD: Final = sa.literal_column("(SELECT size FROM head)", sa.BigInteger())
 
 
-def _found(at: At, table: str, wanted: Expression, moment: Moment, *more: Expression) -> Expression:
+def _found(at: At, table: str, wanted: Expression, moment: Moment) -> Expression:
+    if table in _ENTERED_WITHOUT_A_CHANGESET:
+        at.depends_on_more_than_the_log()
     inner = Scope(table, at.alias(), moment)
     source, holds = inner.by_id()
-    conditions = [inner["id"] == wanted, *holds, *more]
+    conditions = [inner["id"] == wanted, *holds]
     return subquery(source, at.select(inner, table.capitalize()), conditions)
+
+
+_ENTERED_WITHOUT_A_CHANGESET: Final = ("newsroom", "editor")
 
 
 def by_id(table: str) -> Read:
@@ -47,13 +54,25 @@ def node(at: At) -> Expression:
     kind = id_kind(at.argument("id"))
     if kind == "?":
         return first_of([])
-    wanted = at.bind(lambda arguments: plain_id(arguments["id"]), sa.Text())
-    moment, more = at.scope.moment, list[Expression]()
+    moment, has_come = at.scope.moment, None
     if kind.endswith("@") and moment.position is None:
         position = at.bind(lambda arguments: marked_position(arguments["id"]) or 0, sa.BigInteger())
         # No id was given out for a position that has not come: what it will read is open.
-        moment, more = Moment(position, marked=True), [position <= _HEAD]
-    return first_of([_found(at, kind.rstrip("@"), wanted, moment, *more)])
+        moment, has_come = Moment(position, marked=True), position <= _HEAD
+    wanted = at.bind(lambda arguments: finding_parts(arguments["id"])[0], sa.Text())
+    field = at.bind(lambda arguments: finding_parts(arguments["id"])[1], sa.Text())
+    found = _any(at, kind.rstrip("@"), wanted, field, moment)
+    return first_of([found if has_come is None else sa.case((has_come, found))])
+
+
+def _any(at: At, kind: str, wanted: Expression, field: Expression, moment: Moment) -> Expression:
+    """Return the record or the finding of an id of this kind, NULL where there is none."""
+    if not kind.endswith(FINDING):
+        return _found(at, kind, wanted, moment)
+    subject = kind.removesuffix(FINDING)
+    if subject not in SUBJECTS:
+        return NULL_ROW
+    return by_key(at, wanted, field, moment, subject)
 
 
 def nodes(at: At) -> Expression:
@@ -61,18 +80,20 @@ def nodes(at: At) -> Expression:
     alias = at.alias()
     source = Elements(at.bind(_ids, sa.Text()), alias)
     value = sa.literal_column(f"{alias}.value", sa.Text())
-    wanted = JsonMember(value, "id")
+    wanted, field = JsonMember(value, "id"), JsonMember(value, "field")
     position = sa.cast(JsonMember(value, "at"), sa.BigInteger())
     found = []
     for kind in sorted({id_kind(one) for one in at.argument("ids")} - {"?"}):
         moment = at.scope.moment
         if kind.endswith("@") and moment.position is None:
             moment = Moment(position, marked=True)
-        one = _found(at, kind.rstrip("@"), wanted, moment)
+        one = _any(at, kind.rstrip("@"), wanted, field, moment)
         is_marked: Expression = position.is_not(None) if kind.endswith("@") else position.is_(None)
         if moment is not at.scope.moment:
             is_marked = position <= _HEAD
-        found.append(sa.case((is_marked, one)))
+        is_finding = field != sa.literal_column("''", sa.Text())
+        is_meant = is_finding if FINDING in kind else sa.not_(is_finding)
+        found.append(sa.case((sa.and_(is_marked, is_meant), one)))
     return subquery(source, Joined("[", JoinedRows(first_of(found)), "]"))
 
 
@@ -80,7 +101,12 @@ def _ids(arguments: Any) -> str:
     wanted = arguments["ids"]
     if len(wanted) > PAGE_LIMIT:
         raise BadArgument(f"ids has {len(wanted)} values; at most {PAGE_LIMIT}")
-    return list_parameter([{"id": plain_id(one), "at": marked_position(one)} for one in wanted])
+    return list_parameter([_id_parts(one) for one in wanted])
+
+
+def _id_parts(wanted: str) -> dict[str, Any]:
+    record, field = finding_parts(wanted)
+    return {"id": record, "field": field, "at": marked_position(wanted)}
 
 
 def one_changeset(at: At) -> Expression:

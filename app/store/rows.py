@@ -27,7 +27,6 @@ _DOCUMENTS: Final = (t.Aliases, t.Identifiers, t.Authors, t.Quote)
 
 
 @cache
-@cache
 def column_name(field: str) -> str:
     """Return the column (or the prefix of columns) of a field: `actsFor` is `acts_for`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", field).lower()

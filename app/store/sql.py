@@ -8,7 +8,7 @@ on the number of members, and needs no parsing of what is already JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -199,6 +199,55 @@ def _hex_in_sqlite(element: Hex, compiler: Any, **kw: Any) -> str:
     return f"lower(hex({compiler.process(value, **kw)}))"
 
 
+class InSqlite(FunctionElement[Any]):
+    """An expression, and the call that stands for it in SQLite.
+
+    SQLite before 3.46 parses with a stack of 100 places, too few for what is
+    nested within lists of lists. So a rule that takes a subselect of its own is
+    run there by a function (`app.store.sqlite_functions`) with the same SQL.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, expression: Expression, name: str, *arguments: Expression) -> None:
+        self.called = name
+        self.type = expression.type
+        super().__init__(expression, *arguments)
+
+
+@compiles(InSqlite, "postgresql")
+def _in_full(element: InSqlite, compiler: Any, **kw: Any) -> str:
+    expression, *_ = element.clauses
+    return str(compiler.process(expression.self_group(), **kw))
+
+
+@compiles(InSqlite, "sqlite")
+def _as_a_call(element: InSqlite, compiler: Any, **kw: Any) -> str:
+    _, *arguments = (clause for clause in element.clauses)
+    return f"{element.called}({', '.join(compiler.process(one, **kw) for one in arguments)})"
+
+
+class Folded(FunctionElement[str]):
+    """A text as agreement compares it (`app.domain.texts.folded`), NULL where it is NULL.
+
+    Both databases know a function of this name: SQLite's connections are given
+    it when they open, PostgreSQL has it from a migration.
+    """
+
+    inherit_cache = False
+    type = sa.Text()
+
+
+@compiles(Folded)
+def _folded(element: Folded, compiler: Any, **kw: Any) -> str:
+    (value,) = element.clauses
+    return f"{FOLDED}({compiler.process(value, **kw)})"
+
+
+FOLDED: Final = "corrigenda_folded"
+"""The name of the database's function behind `Folded`."""
+
+
 class Elements(FunctionElement[Any]):
     """The elements of a JSON array as rows (`value`, and `key`, their order), in FROM.
 
@@ -227,6 +276,68 @@ def _elements_in_sqlite(element: Elements, compiler: Any, **kw: Any) -> str:
     (document,) = element.clauses
     kw.pop("asfrom", None)
     return f"json_each({compiler.process(document, **kw)}) AS {element.alias_name}"
+
+
+class WordsOfKind(FunctionElement[Any]):
+    """Words that go with the kind of another row, in FROM: `kind`, `value`, `place` from 1.
+
+    To be joined on `OfKind`. So that both databases walk the other rows in their
+    order: PostgreSQL makes the words from each row's kind, as it would hash a
+    join and sort; SQLite joins them, as it would sort the elements of a list.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, kind: Expression, words: Mapping[str, Sequence[str]], alias: str) -> None:
+        self.words = words
+        self.alias_name = alias
+        super().__init__(kind)
+
+
+@compiles(WordsOfKind, "postgresql")
+def _words_in_postgresql(element: WordsOfKind, compiler: Any, **kw: Any) -> str:
+    (kind,) = element.clauses
+    kw.pop("asfrom", None)
+    lists = " ".join(f"WHEN '{of}' THEN '{_array(words)}'" for of, words in element.words.items())
+    chosen = f"CASE {compiler.process(kind, **kw)} {lists} ELSE '{{}}' END"
+    return f"unnest(({chosen})::text[]) WITH ORDINALITY AS {element.alias_name}(value, place)"
+
+
+def _array(words: Sequence[str]) -> str:
+    return "{" + ",".join(words) + "}"
+
+
+@compiles(WordsOfKind, "sqlite")
+def _words_in_sqlite(element: WordsOfKind, compiler: Any, **_kw: Any) -> str:
+    del compiler
+    rows = " UNION ALL ".join(
+        f"SELECT '{of}' AS kind, '{word}' AS value, {place} AS place"
+        for of, words in element.words.items()
+        for place, word in enumerate(words, start=1)
+    )
+    return f"({rows}) AS {element.alias_name}"
+
+
+class OfKind(FunctionElement[bool]):
+    """The condition on which `WordsOfKind` is joined."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+
+    def __init__(self, kind: Expression, alias: str) -> None:
+        self.alias_name = alias
+        super().__init__(kind)
+
+
+@compiles(OfKind, "postgresql")
+def _of_kind_in_postgresql(_element: OfKind, _compiler: Any, **_kw: Any) -> str:
+    return "true"
+
+
+@compiles(OfKind, "sqlite")
+def _of_kind_in_sqlite(element: OfKind, compiler: Any, **kw: Any) -> str:
+    (kind,) = element.clauses
+    return f"{element.alias_name}.kind = {compiler.process(kind, **kw)}"
 
 
 class PresentById(FunctionElement[Any]):
@@ -321,6 +432,33 @@ def _decimal_in_sqlite(element: DecimalText, compiler: Any, **kw: Any) -> str:
         f"CASE WHEN {shown} IS NULL THEN 'null' "
         f"WHEN {shown} % 1000 = 0 THEN '\"' || ({shown} / 1000) || '\"' "
         f"ELSE '\"' || {fraction} || '\"' END"
+    )
+
+
+class TenthsText(FunctionElement[str]):
+    """Thousandths and tenths of one as JSON: a decimal in its shortest form, or null.
+
+    24000 and 5 are "24.0005".
+    """
+
+    inherit_cache = False
+    type = JSON_TEXT
+
+
+@compiles(TenthsText, "postgresql")
+def _tenths_in_postgresql(element: TenthsText, compiler: Any, **kw: Any) -> str:
+    value, rest = (compiler.process(clause, **kw) for clause in element.clauses)
+    shown = f"trim_scale(({value}) * 0.001 + ({rest}) * 0.0001)::text"
+    return f"""coalesce('"' || {shown} || '"', 'null')"""
+
+
+@compiles(TenthsText, "sqlite")
+def _tenths_in_sqlite(element: TenthsText, compiler: Any, **kw: Any) -> str:
+    value, rest = (compiler.process(clause, **kw) for clause in element.clauses)
+    fraction = f"printf('%d.%03d%d', ({value}) / 1000, ({value}) % 1000, {rest})"
+    return (
+        f"CASE WHEN ({value}) IS NULL THEN 'null' "
+        f"ELSE '\"' || rtrim(rtrim({fraction}, '0'), '.') || '\"' END"
     )
 
 

@@ -424,6 +424,7 @@ class Claim(Version, table=True):
     __table_args__ = (
         *_version_indexes("claim"),
         *_order_indexes("claim", "subject", "subject", "id"),
+        *_order_indexes("claim", "about", "subject", "field", "id"),
         *_order_indexes("claim", "citation", "citation", "id"),
         *_order_indexes("claim", "asserted_by", "asserted_by", "id"),
         *_order_indexes("claim", "value_record", "value_record", "id"),

@@ -1,34 +1,38 @@
-"""GraphQL over HTTP: media types, status codes, GET for queries alone, GraphiQL.
+"""GraphQL over HTTP: media types, status codes, GET for queries alone, caching, GraphiQL.
 
-Stands outermost in the application, before any routing: a query that was seen
-before goes from its bytes to the database's JSON with nothing in between.
+Follows the specification of September 2026 and RFC 9110. Stands outermost in
+the application, before any routing: a query that was seen before goes from its
+bytes to the database's JSON with nothing in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qsl
 
 import orjson
 
+from app.web.conditional import names_any, names_tag
 from app.web.negotiation import best_of
+from app.web.requests import Request, request_of_json, request_of_query_string
+from app.web.statuses import (
+    JSON_TYPE,
+    PARTIAL_SUCCESS,
+    RESPONSE_TYPE,
+    StatusCodes,
+    Wrong,
+    status_of,
+)
 
 BODY_LIMIT: Final = 1_000_000
 """Bytes of a request body, at most."""
 
-RESPONSE_TYPE: Final = "application/graphql-response+json"
-JSON_TYPE: Final = "application/json"
-HTML_TYPE: Final = "text/html"
+ACCEPT_LIMIT: Final = 2_000
+"""Characters of an Accept header, at most."""
 
-_STATUS: Final[Mapping[str, int]] = {
-    "UNAUTHENTICATED": 401,
-    "METHOD_NOT_ALLOWED": 405,
-    "INTERNAL": 500,
-}
-"""The status of a refused request, where it is not 400."""
+HTML_TYPE: Final = "text/html"
 
 _PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -39,6 +43,7 @@ _GRAPHIQL: Final = Path(__file__).parent / "static" / "graphiql" / "index.html"
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+Header = tuple[bytes, bytes]
 
 
 class Reply(Protocol):
@@ -46,15 +51,31 @@ class Reply(Protocol):
 
     @property
     def body(self) -> bytes:
-        """The bytes of the response."""
+        """The bytes of the response; none where `is_unchanged`."""
 
     @property
     def is_request_error(self) -> bool:
         """Whether nothing was executed."""
 
     @property
+    def is_partial(self) -> bool:
+        """Whether there are errors beside the data."""
+
+    @property
     def code(self) -> str | None:
         """The code of the first error."""
+
+    @property
+    def is_pure(self) -> bool:
+        """Whether nothing but the log, and what the asker may see, decides over the answer."""
+
+    @property
+    def tag(self) -> str | None:
+        """What names this answer, among all that this ledger gives; None where nothing does."""
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the client has this answer already."""
 
 
 class Answers(Protocol):
@@ -62,188 +83,205 @@ class Answers(Protocol):
 
     async def __call__(
         self,
-        source: str,
-        variables: Mapping[str, Any] | None,
-        operation_name: str | None,
+        request: Request,
         authorization: str | None,
         *,
-        queries_only: bool,
+        reads_only: bool,
+        has: Callable[[str], bool] | None,
     ) -> Reply:
-        """Answer one request."""
-
-
-class _Wrong(Exception):
-    def __init__(self, status: int, message: str, code: str = "BAD_REQUEST") -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.code = code
+        """Answer one request; `has` tells whether the client has the answer of a tag."""
 
 
 class GraphQLOverHTTP:
     """The ASGI application of `/graphql`."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(
+        self, answers: Answers, *, status_codes: StatusCodes = "audited", has_page: bool = True
+    ) -> None:
         self._answers = answers
+        self._codes = status_codes
+        self._media = (JSON_TYPE, RESPONSE_TYPE, *((HTML_TYPE,) if has_page else ()))
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        if scope["method"] == "HEAD":
+        method = scope["method"]
+        if method == "HEAD":
             send = _without_body(send)
-        headers = dict(scope["headers"])
-        media = _media_of(headers)
+        media: str | None = None
         try:
-            if media == HTML_TYPE and scope["method"] in _READING and not scope["query_string"]:
+            headers = _joined(scope["headers"])
+            media = self._media_of(headers)
+            if method == "OPTIONS":
+                await _send(send, HTTPStatus.NO_CONTENT, [(b"allow", _ALLOWED)])
+            elif media == HTML_TYPE and method in _READING and not scope["query_string"]:
                 await _send_page(send)
-                return
-            request = await _request_of(scope, headers, media, receive)
-            await self._answer(request, headers, media, scope["method"] in _READING, send)
-        except _Wrong as wrong:
+            elif method in _READING:
+                await self._read(scope["query_string"], headers, media, send)
+            else:
+                request = await _posted(method, headers, media, receive)
+                await self._post(request, headers, media, send)
+        except Wrong as wrong:
             body = {"errors": [{"message": wrong.message, "extensions": {"code": wrong.code}}]}
             shown = media if media in (RESPONSE_TYPE, JSON_TYPE) else JSON_TYPE
-            await _send(send, wrong.status, shown, orjson.dumps(body))
+            status = status_of(wrong.code, shown, self._codes)
+            await _send_json(send, status, shown, orjson.dumps(body), _about(wrong.code))
 
-    async def _answer(
-        self,
-        request: Mapping[str, Any],
-        headers: Mapping[bytes, bytes],
-        media: str | None,
-        queries_only: bool,  # noqa: FBT001 - passed on
-        send: Send,
+    def _media_of(self, headers: Mapping[bytes, bytes]) -> str | None:
+        accept = headers.get(b"accept")
+        if accept is None:
+            return JSON_TYPE
+        if len(accept) > ACCEPT_LIMIT:
+            raise Wrong("BAD_REQUEST", f"Accept has at most {ACCEPT_LIMIT} characters")
+        return best_of(accept.decode("latin-1"), self._media)
+
+    async def _post(
+        self, request: Request, headers: Mapping[bytes, bytes], media: str | None, send: Send
     ) -> None:
-        authorization = headers.get(b"authorization")
+        answer = await self._answers(request, _authorization(headers), reads_only=False, has=None)
+        status, shown = self._status(answer, media)
+        await _send_json(send, status, shown, answer.body, _about(answer.code))
+
+    async def _read(
+        self, query_string: bytes, headers: Mapping[bytes, bytes], media: str | None, send: Send
+    ) -> None:
+        _require_known(media)
+        request = request_of_query_string(query_string)
+        known = headers.get(b"if-none-match", b"").decode("latin-1")
+        mark = "g" if media == RESPONSE_TYPE else "j"
+        authorization = _authorization(headers)
         answer = await self._answers(
-            request["query"],
-            request.get("variables"),
-            request.get("operationName"),
-            None if authorization is None else authorization.decode("latin-1"),
-            queries_only=queries_only,
+            request,
+            authorization,
+            reads_only=True,
+            has=lambda tag: names_tag(known, f"{tag}.{mark}"),
         )
+        status, shown = self._status(answer, media)
+        caching = _caching(answer, mark, is_private=authorization is not None)
+        if answer.is_unchanged or (answer.tag is not None and names_any(known)):
+            await _send(send, HTTPStatus.NOT_MODIFIED, [_VARY, *caching])
+        else:
+            extra = [*caching, *_about(answer.code, b"POST")]
+            await _send_json(send, status, shown, answer.body, extra)
+
+    def _status(self, answer: Reply, media: str | None) -> tuple[int, str]:
         shown = RESPONSE_TYPE if media == RESPONSE_TYPE else JSON_TYPE
-        await _send(send, _status_of(answer, shown), shown, answer.body)
-
-
-def _status_of(answer: Reply, media: str) -> int:
-    if not answer.is_request_error:
-        return 200
-    if answer.code is not None and answer.code in _STATUS:
-        return _STATUS[answer.code]
-    # A client that only knows application/json reads errors in a 200.
-    return 400 if media == RESPONSE_TYPE else 200
-
-
-def _media_of(headers: Mapping[bytes, bytes]) -> str | None:
-    accept = headers.get(b"accept")
-    if accept is None:
-        return JSON_TYPE
-    return best_of(accept.decode("latin-1"), (JSON_TYPE, RESPONSE_TYPE, HTML_TYPE))
+        if answer.is_request_error:
+            return status_of(answer.code or "", shown, self._codes), shown
+        if answer.is_partial and self._codes == "2026" and shown == RESPONSE_TYPE:
+            return PARTIAL_SUCCESS, shown
+        return HTTPStatus.OK, shown
 
 
 # --- requests -----------------------------------------------------------------
 
 _READING: Final = ("GET", "HEAD")
+_ALLOWED: Final = b"GET, HEAD, OPTIONS, POST"
 
 
-async def _request_of(
-    scope: Mapping[str, Any], headers: Mapping[bytes, bytes], media: str | None, receive: Receive
-) -> Mapping[str, Any]:
+def _joined(headers: Iterable[Header]) -> Mapping[bytes, bytes]:
+    """Return the headers by name; one that comes several times is one list (RFC 9110, 5.3)."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = found[name] + b", " + value if name in found else value
+    return found
+
+
+def _authorization(headers: Mapping[bytes, bytes]) -> str | None:
+    given = headers.get(b"authorization")
+    return None if given is None else given.decode("latin-1")
+
+
+def _require_known(media: str | None) -> None:
     if media is None:
-        raise _Wrong(406, f"answers come as {RESPONSE_TYPE} or {JSON_TYPE}")
-    if scope["method"] == "POST":
-        return await _posted(headers, receive)
-    if scope["method"] in _READING:
-        return _queried(scope["query_string"])
-    raise _Wrong(
-        HTTPStatus.METHOD_NOT_ALLOWED, "GraphQL is spoken by POST and GET", "METHOD_NOT_ALLOWED"
-    )
+        raise Wrong("NOT_ACCEPTABLE", f"answers come as {RESPONSE_TYPE} or {JSON_TYPE}, in UTF-8")
 
 
-async def _posted(headers: Mapping[bytes, bytes], receive: Receive) -> Mapping[str, Any]:
-    media = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+async def _posted(
+    method: str, headers: Mapping[bytes, bytes], media: str | None, receive: Receive
+) -> Request:
+    if method != "POST":
+        raise Wrong("METHOD_NOT_ALLOWED", "GraphQL is spoken by POST and GET")
+    _require_known(media)
+    kind, *parameters = headers.get(b"content-type", b"").lower().split(b";")
     # Forms and plain text are what another site can make a browser send.
-    if media != b"application/json":
-        raise _Wrong(415, "send the request as Content-Type: application/json")
-    body = await _body(headers, receive)
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise _Wrong(400, "the body is not JSON in UTF-8") from None
-    if isinstance(request, list):
-        raise _Wrong(400, "batches are not taken; send one operation a request")
-    if not isinstance(request, dict):
-        raise _Wrong(400, 'the body must be an object: {"query": …, "variables": …}')
-    return _checked(request)
+    if kind.strip() != b"application/json":
+        raise Wrong("UNSUPPORTED_MEDIA_TYPE", "send the request as Content-Type: application/json")
+    for parameter in parameters:
+        name, _, value = parameter.partition(b"=")
+        if name.strip() == b"charset" and value.strip(b' "') not in _UTF_8:
+            raise Wrong("UNSUPPORTED_MEDIA_TYPE", "send the request in UTF-8")
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise Wrong("UNSUPPORTED_MEDIA_TYPE", "send the request without a Content-Encoding")
+    return request_of_json(await _body(headers, receive))
+
+
+_UTF_8: Final = (b"utf-8", b"utf8")
 
 
 async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:
-        raise _Wrong(413, f"a request has at most {BODY_LIMIT} bytes")
+        raise Wrong("CONTENT_TOO_LARGE", f"a request has at most {BODY_LIMIT} bytes")
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _Wrong(400, "the connection was closed before the request was whole")
+            raise Wrong("BAD_JSON", "the connection was closed before the request was whole")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > BODY_LIMIT:
-            raise _Wrong(413, f"a request has at most {BODY_LIMIT} bytes")
+            raise Wrong("CONTENT_TOO_LARGE", f"a request has at most {BODY_LIMIT} bytes")
         if not message.get("more_body", False):
             return b"".join(parts)
 
 
-def _queried(query_string: bytes) -> Mapping[str, Any]:
-    try:
-        request: dict[str, Any] = dict(
-            parse_qsl(
-                query_string.decode(),
-                strict_parsing=bool(query_string),
-                errors="strict",
-                keep_blank_values=True,
-            )
-        )
-        if request.get("variables"):
-            request["variables"] = orjson.loads(request["variables"])
-        else:
-            request.pop("variables", None)
-    except (ValueError, orjson.JSONDecodeError):
-        raise _Wrong(400, "the query string cannot be read; variables must be JSON") from None
-    return _checked(request)
-
-
-def _checked(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(request.get("query"), str) or not request["query"]:
-        raise _Wrong(400, "query is missing: it must be a GraphQL document")
-    for name, kind, shown in (
-        ("variables", dict, "object"),
-        ("operationName", str, "string"),
-        ("extensions", (dict, str), "object"),
-    ):
-        if request.get(name) is not None and not isinstance(request[name], kind):
-            raise _Wrong(
-                400,
-                f"{name} must be an {shown}" if shown[0] in "ao" else f"{name} must be a {shown}",
-            )
-    return request
-
-
 # --- responses ----------------------------------------------------------------
 
+_VARY: Final[Header] = (b"vary", b"Accept, Authorization")
+_NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 
-async def _send(send: Send, status: int, media: str, body: bytes) -> None:
+
+def _caching(answer: Reply, mark: str, *, is_private: bool) -> list[Header]:
+    """Return what caches are told of the answer to a GET.
+
+    They may keep what nothing but the log decides over, if they ask again each
+    time: any commit may change it, and a redaction changes even an archive.
+    """
+    if not answer.is_pure:
+        return [_NO_STORE]
+    allowed = b"private, no-cache" if is_private else b"no-cache"
+    if answer.tag is None:
+        return [(b"cache-control", allowed)]
+    return [(b"cache-control", allowed), (b"etag", f'"{answer.tag}.{mark}"'.encode())]
+
+
+def _about(code: str | None, allowed: bytes = _ALLOWED) -> list[Header]:
+    """Return the headers that a refusal needs beside its status."""
+    match code:
+        case "METHOD_NOT_ALLOWED":
+            return [(b"allow", allowed)]
+        case "UNAUTHENTICATED":
+            return [(b"www-authenticate", b"Bearer")]
+        case _:
+            return []
+
+
+async def _send_json(send: Send, status: int, media: str, body: bytes, extra: list[Header]) -> None:
     headers = [
         (b"content-type", f"{media}; charset=utf-8".encode()),
         (b"content-length", str(len(body)).encode()),
-        (b"vary", b"Accept, Authorization"),
-        (b"cache-control", b"no-store"),
+        _VARY,
         (b"x-content-type-options", b"nosniff"),
+        *extra,
     ]
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append((b"allow", b"GET, HEAD, POST"))
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if not any(name == b"cache-control" for name, _ in extra):
+        headers.append(_NO_STORE)
+    await _send(send, status, headers, body)
+
+
+async def _send(send: Send, status: int, headers: list[Header], body: bytes = b"") -> None:
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -265,5 +303,4 @@ async def _send_page(send: Send) -> None:
         (b"vary", b"Accept"),
         (b"cache-control", b"no-cache"),
     ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": _GRAPHIQL.read_bytes()})
+    await _send(send, HTTPStatus.OK, headers, _GRAPHIQL.read_bytes())

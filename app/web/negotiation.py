@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Final
 
 
 @lru_cache(maxsize=256)
@@ -34,14 +35,20 @@ def _rank(accept: str, media: str) -> tuple[float, int]:
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:
-    for part in accept[:1000].split(","):
-        pattern, *parameters = (piece.strip() for piece in part.split(";"))
+    for part in accept.split(","):
+        pattern, *parameters = (piece.strip().lower() for piece in part.split(";"))
         weight = 1.0
         for parameter in parameters:
             name, _, value = parameter.partition("=")
-            if name.strip().lower() == "q":
+            if name.strip() == "q":
                 weight = _weight(value)
-        yield pattern.lower(), weight
+            elif name.strip() == "charset" and value.strip(' "') not in _UTF_8:
+                # A range with another charset takes nothing that is sent from here.
+                pattern = ""
+        yield pattern, weight
+
+
+_UTF_8: Final = ("utf-8", "utf8")
 
 
 def _weight(text: str) -> float:

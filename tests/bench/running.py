@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.bench import load
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
 _HELLO: Final = b'{"query":"{ __typename }"}'
+_WITHOUT_CACHE: Final = {"CORRIGENDA_ANSWER_CACHE_BYTES": "0"}
+"""What is measured is how answers are made, not how they are kept."""
 
 
 class DidNotStart(Exception):
@@ -46,7 +49,12 @@ def serving(command: Sequence[str], port: int) -> Iterator[int]:
     """Run a server until the end of the block, and yield its process; it answers by then."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=os.environ | _WITHOUT_CACHE,
         )
         try:
             if not _answers(process, port):

@@ -14,6 +14,7 @@ from app.graphql.filters import FILTER_TYPES, ORDERS
 from app.graphql.sdl import schema_sdl
 from app.store import tables
 from app.store.filters import FILTERS
+from app.store.findings import FILTERS as FINDING_FILTERS
 from app.store.rows import column_name
 
 SCHEMA = build_schema(schema_sdl())
@@ -127,12 +128,15 @@ def test_every_operation_of_the_domain_is_a_member_of_the_input() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", [*NAMES, "changeset"])
+LISTED = {**FILTERS, "finding": FINDING_FILTERS}
+
+
+@pytest.mark.parametrize("kind", [*NAMES, "changeset", "finding"])
 def test_every_member_of_a_filter_has_its_sql_and_the_other_way_round(kind: str) -> None:
     published = set(fields_of(f"{kind.capitalize()}Filter"))
 
-    assert published == set(FILTERS[kind])
-    assert set(FILTER_TYPES) == set(FILTERS) == set(ORDERS) == {*NAMES, "changeset"}
+    assert published == set(LISTED[kind])
+    assert set(FILTER_TYPES) == set(LISTED) == set(ORDERS) == {*NAMES, "changeset", "finding"}
 
 
 @pytest.mark.parametrize("kind", [*NAMES, "changeset"])

@@ -18,14 +18,18 @@ from graphql import (
     OperationDefinitionNode,
     build_schema,
     get_named_type,
+    get_nullable_type,
+    is_composite_type,
     is_introspection_type,
+    is_list_type,
     is_specified_scalar_type,
     parse,
     validate,
 )
 
 from app.graphql import schema as ours
-from app.graphql.compile import read_of
+from app.graphql.compile import declaration_of, read_of
+from app.graphql.fields import PageSize, Rows
 from app.graphql.sdl import schema_sdl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +160,41 @@ def test_every_field_that_gives_a_connection_takes_a_page() -> None:
                     arguments = {key: str(one.type) for key, one in field.args.items()}
                     page = {"first": "Int", "after": "String", "last": "Int", "before": "String"}
                     assert page.items() <= arguments.items(), (declared.name, field_name)
+
+
+def lists_of_objects() -> Iterator[tuple[str, Any]]:
+    """Yield the fields that give a list of objects."""
+    for name, one in CORE.type_map.items():
+        if name in TYPES and isinstance(one, (GraphQLObjectType, GraphQLInterfaceType)):
+            for field_name, field in one.fields.items():
+                is_list = is_list_type(get_nullable_type(field.type))
+                if is_list and is_composite_type(get_named_type(field.type)):
+                    yield f"{name}.{field_name}", field
+
+
+def test_every_list_of_objects_declares_its_size() -> None:
+    """The cost of a document is made of these; a list without a size would be free of charge."""
+    undeclared = [
+        name for name, field in lists_of_objects() if declaration_of(field, "size") is None
+    ]
+
+    assert undeclared == []
+
+
+def test_every_connection_is_counted_by_its_page() -> None:
+    uncounted = [
+        f"{name}.{field_name}"
+        for name, one in CORE.type_map.items()
+        if name in TYPES and isinstance(one, (GraphQLObjectType, GraphQLInterfaceType))
+        for field_name, field in one.fields.items()
+        if get_named_type(field.type).name.endswith("Connection")
+        and not isinstance(declaration_of(field, "size"), PageSize)
+    ]
+
+    assert uncounted == []
+    for name, field in lists_of_objects():
+        if name.partition(".")[0].endswith("Connection"):
+            assert declaration_of(field, "size") is Rows.OF_THE_PAGE, name
 
 
 # --- everyday documents -------------------------------------------------------------

@@ -13,11 +13,13 @@ from app.domain.codes import Action, RecordState
 from app.domain.decimals import MAX_THOUSANDTHS, decimal_text
 from app.domain.records import Record, Step
 from app.domain.warnings import (
+    LOST_SUPPORT,
     MEANINGS,
     NO_LIVE_CLAIM,
     PARTS_DO_NOT_ADD_UP,
     Caution,
     Evidence,
+    State,
     agree,
     claim_warnings,
     part_warnings,
@@ -140,10 +142,14 @@ def unbacked(
     held: Record, field: str, *claims: Record, dead: tuple[str, ...] = (), **above: list[str]
 ) -> list[str | None]:
     live = frozenset(one.id for one in claims if one.id not in dead)
-    evidence = Evidence({one.id: one for one in claims}, live, above)
-    found = list(claim_warnings([(held.id, field)], {held.id: held}, evidence))
+    said = {one.id: one for one in claims}
+    after = State({held.id: held}, Evidence(said, live, above))
+    found = list(claim_warnings([(held.id, field)], [], lambda: NOTHING, after))
     assert {one.code for one in found} <= {NO_LIVE_CLAIM}
     return [one.field for one in found]
+
+
+NOTHING = State({}, Evidence({}, frozenset(), {}))
 
 
 def test_a_held_value_that_a_live_claim_backs_is_fine() -> None:
@@ -192,7 +198,42 @@ def test_nothing_held_nothing_existing_and_nothing_standing_is_not_warned_about(
     assert unbacked(record("transfer_1"), "QUANTITY") == []
     assert unbacked(record("transfer_1"), "EXISTENCE") == []
     assert unbacked(gone, "QUANTITY") == []
-    assert list(claim_warnings([("transfer_9", "ITEM")], {}, Evidence({}, frozenset(), {}))) == []
+    assert list(claim_warnings([("transfer_9", "ITEM")], [], lambda: NOTHING, NOTHING)) == []
+
+
+def shaken(before: State, after: State, *places: tuple[str, str]) -> list[tuple[str, str | None]]:
+    return [(one.code, one.field) for one in claim_warnings([], places, lambda: before, after)]
+
+
+def test_what_loses_its_last_live_claim_is_warned_about_and_nothing_else() -> None:
+    horses = record("transfer_1", quantity=heads("24"), nature="GIFT", stage="DELIVERED")
+    count = claim("claim_1", "transfer_1", "QUANTITY", {"quantity": heads("24")})
+    gift = claim("claim_2", "transfer_1", "NATURE", {"code": "GIFT"})
+    again = claim("claim_3", "transfer_1", "NATURE", {"code": "GIFT"})
+    existence = claim("claim_4", "transfer_1", "EXISTENCE")
+    said = {one.id: one for one in (count, gift, again, existence)}
+    before = State({horses.id: horses}, Evidence(said, frozenset(said), {}))
+    after = State({horses.id: horses}, Evidence(said, frozenset({"claim_3"}), {}))
+    places = [(horses.id, code) for code in ("QUANTITY", "NATURE", "STAGE", "EXISTENCE")]
+
+    found = shaken(before, after, *places)
+
+    assert found == [(LOST_SUPPORT, "existence"), (LOST_SUPPORT, "quantity")]
+
+
+def test_a_held_value_that_was_changed_at_once_did_not_lose_its_support() -> None:
+    said = {"claim_1": claim("claim_1", "transfer_1", "QUANTITY", {"quantity": heads("24")})}
+    before = record("transfer_1", quantity=heads("24"))
+    after = record("transfer_1", quantity=heads("26"))
+    evidence = Evidence(said, frozenset(said), {})
+
+    found = shaken(
+        State({before.id: before}, evidence),
+        State({after.id: after}, evidence),
+        (after.id, "QUANTITY"),
+    )
+
+    assert found == []
 
 
 def test_a_narrower_or_broader_item_agrees() -> None:

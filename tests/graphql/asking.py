@@ -39,7 +39,7 @@ PAYLOAD = """
 """
 COMMIT = f"mutation ($input: CommitInput!) {{ commit(input: $input) {{ {PAYLOAD} }} }}"
 REVERT = f"mutation ($input: RevertInput!) {{ revert(input: $input) {{ {PAYLOAD} }} }}"
-_PLACEHOLDER = re.compile(r"\{(version )?(actor|item|transfer|citation) (.+)\}")
+_PLACEHOLDER = re.compile(r"\{(version )?(actor|item|transfer|citation) (.+)\}(\.[A-Z_]+)?")
 
 
 def make_ledger(url: str, folder: Path, *, filled: bool) -> Mapping[str, str]:
@@ -49,10 +49,20 @@ def make_ledger(url: str, folder: Path, *, filled: bool) -> Mapping[str, str]:
         return demo_ledger.prepare(engine, folder / "keys.json", lambda: lines)
 
 
+# Tests ask for everything at once; what clients may ask for is `test_limits`'s matter.
+GENEROUS: Mapping[str, Any] = {
+    "max_cost": 1_000_000,
+    "max_tokens": 5_000,
+    "max_aliases": 500,
+    "max_root_fields": 500,
+    "max_subselects": 600,
+}
+
+
 @contextmanager
-def served(url: str, keys: Mapping[str, str]) -> Iterator[Ledger]:
+def served(url: str, keys: Mapping[str, str], **settings: Any) -> Iterator[Ledger]:
     """Serve a ledger as the application does, started and stopped."""
-    app = create_app(Settings(database_url=url))
+    app = create_app(Settings(database_url=url, **{**GENEROUS, **settings}))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield Ledger(url, client, keys)
 
@@ -194,7 +204,7 @@ class Ledger:
         if match is None:
             return value
         found = self.named(match[2], match[3])
-        return found["version"] if match[1] else found["id"]
+        return found["version"] if match[1] else found["id"] + (match[4] or "")
 
 
 def operations() -> list[str]:

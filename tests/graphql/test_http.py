@@ -1,12 +1,12 @@
 """GraphQL over HTTP: methods, media types and status codes; health; and that defects tell nothing.
 
-The rules are those of the GraphQL-over-HTTP draft and RFC 9110.
+The rules are those of GraphQL over HTTP (September 2026) and RFC 9110.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.store.database import parse_url
-from tests.graphql.asking import Ledger
+from tests.graphql.asking import Ledger, served
 
 QUERY = "{ actors(first: 1) { totalCount } }"
 MUTATION = (
@@ -64,6 +64,9 @@ def is_plain_error(response: Any, status: int, says: str = "") -> bool:
         ("application/*", JSON),
         ("application/*;q=0.1, APPLICATION/GRAPHQL-RESPONSE+JSON", RESPONSE),
         (f"{RESPONSE};charset=utf-8", RESPONSE),
+        (f"{RESPONSE}; charset=UTF-8, {JSON}; charset=UTF-8", RESPONSE),
+        (f"{RESPONSE};charset=utf-16, {JSON};q=0.1", JSON),
+        (f"{JSON};q=0, {RESPONSE};q=0.1", RESPONSE),
         ("text/event-stream, */*;q=0.1", JSON),
     ],
 )
@@ -88,6 +91,30 @@ def test_an_answer_that_nobody_can_read_is_not_acceptable(one_demo: Ledger) -> N
 
 
 @pytest.mark.parametrize(
+    "accept", ["image/png", f"{JSON};q=0", f"{JSON};charset=utf-16", "", "image/*, text/plain"]
+)
+def test_what_takes_neither_media_type_is_not_acceptable(one_demo: Ledger, accept: str) -> None:
+    response = post(one_demo, {"query": QUERY}, accept=accept)
+
+    assert is_plain_error(response, 406)
+
+
+def test_a_header_that_comes_twice_is_one_list(one_demo: Ledger) -> None:
+    """RFC 9110, section 5.3: the order of the lines is the order of the list."""
+    lines = [("content-type", JSON), ("accept", "image/png"), ("accept", RESPONSE)]
+
+    response = one_demo.http.post("/graphql", content=json.dumps({"query": QUERY}), headers=lines)
+
+    assert response.headers["content-type"] == f"{RESPONSE}; charset=utf-8"
+
+
+def test_an_accept_header_without_end_is_refused(one_demo: Ledger) -> None:
+    response = post(one_demo, {"query": QUERY}, accept="image/png, " * 500)
+
+    assert is_plain_error(response, 400, "2000")
+
+
+@pytest.mark.parametrize(
     ("document", "code"),
     [
         ("{", "GRAPHQL_PARSE_FAILED"),
@@ -107,6 +134,49 @@ def test_a_wrong_document_is_400_to_those_who_know_and_200_to_others(
     assert knowing.json() == other.json()
     assert "data" not in knowing.json()
     assert {error["extensions"]["code"] for error in knowing.json()["errors"]} == {code}
+
+
+@pytest.fixture(scope="module")
+def by_the_letter(both_demos: Mapping[str, Ledger]) -> Iterator[Ledger]:
+    """The demo, served with the statuses of the specification of 2026."""
+    demo = both_demos["sqlite"]
+    with served(demo.url, demo.keys, status_codes="2026") as ledger:
+        yield ledger
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"query": QUERY}, 200),
+        ({"query": "{"}, 400),
+        (b"{", 400),
+        ({"query": 3}, 422),
+        ({}, 422),
+        ({"query": "{ nothing }"}, 422),
+        ({"query": "query A { __typename } query B { __typename }"}, 422),
+        ({"query": "query ($n: Int!) { actors(first: $n) { totalCount } }"}, 422),
+        ({"query": "{ actors(first: 999) { nodes { id } } }"}, 422),
+        ({"query": MUTATION}, 294),
+    ],
+)
+def test_the_specification_of_2026_has_statuses_of_its_own(
+    by_the_letter: Ledger, body: Any, status: int
+) -> None:
+    """422 for what can be read but not processed, 294 for data with errors."""
+    response = post(by_the_letter, body, accept=RESPONSE)
+
+    assert response.status_code == status
+    assert response.headers["content-type"].startswith(RESPONSE)
+    assert ("data" in response.json()) == (status < 300)
+
+
+def test_who_asks_for_plain_json_gets_200_in_2026_as_well(by_the_letter: Ledger) -> None:
+    statuses = [
+        post(by_the_letter, {"query": document}, accept=JSON).status_code
+        for document in (QUERY, "{", "{ nothing }", MUTATION)
+    ]
+
+    assert statuses == [200, 200, 200, 200]
 
 
 def test_get_answers_queries_with_variables(one_demo: Ledger) -> None:
@@ -138,29 +208,46 @@ def test_a_mutation_by_get_is_not_allowed_and_writes_nothing(
     response = one_demo.http.get("/graphql", params={"query": MUTATION}, headers=headers)
 
     assert is_plain_error(response, 405, "POST")
-    assert "POST" in response.headers["allow"]
+    assert response.headers["allow"] == "POST"
     assert one_demo.head() == 38
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "QUERY"])
 def test_other_methods_are_not_allowed(one_demo: Ledger, method: str) -> None:
     response = one_demo.http.request(method, "/graphql", params={"query": QUERY})
 
     assert is_plain_error(response, 405)
-    assert response.headers["allow"] == "GET, HEAD, POST"
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+def test_options_tells_the_methods_and_lets_no_other_site_in(one_demo: Ledger) -> None:
+    asked = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
+
+    response = one_demo.http.options("/graphql", headers=asked)
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert response.headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert not [name for name in response.headers if name.startswith("access-control")]
 
 
 @pytest.mark.parametrize(
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "",
-     "application/graphql", "application/jsonp"],
+     "application/graphql", "application/jsonp", "application/json, text/plain",
+     "application/json; charset=utf-16", "application/json; charset=iso-8859-1"],
 )  # fmt: skip
 def test_a_body_that_another_site_could_send_is_not_taken(
     one_demo: Ledger, content_type: str
 ) -> None:
     response = post(one_demo, {"query": QUERY}, content_type=content_type)
 
-    assert is_plain_error(response, 415, "application/json")
+    assert is_plain_error(response, 415, "UTF-8" if "charset" in content_type else "json")
+
+
+def test_a_body_that_is_packed_is_not_taken(one_demo: Ledger) -> None:
+    response = post(one_demo, {"query": QUERY}, **{"content-encoding": "gzip"})
+
+    assert is_plain_error(response, 415, "Content-Encoding")
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON"])
@@ -202,10 +289,25 @@ NESTED = b'{"query": "{ __typename }", "variables": {"a": ' + b"[" * 100_000 + b
         b'{"query": "{ __typename }", "variables": "x"}',
         b'{"query": "{ __typename }", "operationName": 3}',
         b'{"query": "{ __typename }", "extensions": 3}',
+        b'{"query": "{ __typename }", "extensions": "{}"}',
+        b'{"query": "{ __typename }", "query": "{ __typename }"}',
+        b'{"query": "{ __typename }", "variables": {"a": 1, "a": 2}}',
+        b'{"query": "{ __typename }", "variables": {"x": [{"a": 1, "\\u0061": 2}]}}',
+        b'{"query": "{ __typename }", "x": ' + b"[" * 300 + b"]" * 300 + b"}",
+        b'{"query": "{ __typename }", "x": ' + b"[" * 1_010 + b"]" * 1_010 + b"}",
+        b'{"query": "\xed\xa0\x80"}',
+        b'{"query": "{ __typename }"} {}',
     ],
 )
 def test_a_body_that_is_no_request_is_told_so(one_demo: Ledger, body: bytes) -> None:
     assert is_plain_error(post(one_demo, body), 400)
+
+
+def test_a_member_that_stands_twice_is_named(one_demo: Ledger) -> None:
+    """One reader takes the first, another the last: what was checked may not be what is run."""
+    body = b'{"query": "{ __typename }", "variables": {"role": "a", "role": "b"}}'
+
+    assert is_plain_error(post(one_demo, body), 400, "the member 'role' twice")
 
 
 @pytest.mark.parametrize(
@@ -219,12 +321,32 @@ def test_a_body_that_is_no_request_is_told_so(one_demo: Ledger, body: bytes) -> 
         "query=%FF%FE",
         "query=%7B%20__typename%20%7D&variables=" + quote('{"a":' + "[" * 5000 + "]" * 5000 + "}"),
         "nonsense",
+        "query=%7B%20__typename%20%7D&query=%7B%20__typename%20%7D",
+        "query=%7B%20__typename%20%7D&variables=%7B%22a%22%3A1%2C%22a%22%3A2%7D",
+        "query=%7B%20__typename%20%7D&extensions=nonsense",
+        "query=%ED%A0%80",
     ],
 )
 def test_a_query_string_that_is_no_request_is_told_so(one_demo: Ledger, query_string: str) -> None:
     response = one_demo.http.get(f"/graphql?{query_string}", headers={"accept": JSON})
 
     assert is_plain_error(response, 400)
+
+
+def test_a_query_string_without_end_is_too_long(one_demo: Ledger) -> None:
+    response = one_demo.http.get("/graphql?query=" + "%20" * 20_010, headers={"accept": JSON})
+
+    assert is_plain_error(response, 414, "60000")
+
+
+def test_an_empty_parameter_counts_as_absent(one_demo: Ledger) -> None:
+    """But `operationName=null` names an operation called null."""
+    given = "query=query%20null%20%7B%20__typename%20%7D&variables=&extensions="
+
+    empty = one_demo.http.get(f"/graphql?{given}&operationName=")
+    named = one_demo.http.get(f"/graphql?{given}&operationName=null")
+
+    assert empty.json()["data"] == named.json()["data"] == {"__typename": "Query"}
 
 
 @pytest.mark.parametrize("declared", [True, False])

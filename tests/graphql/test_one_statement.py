@@ -1,67 +1,27 @@
 """One operation is one data statement, whatever it selects: counted on the connection itself.
 
-SQLite tells its trace callback of every statement, asyncpg its query loggers. Looking up a key
-and writing an edit are statements of their own; the answer to an edit is one more.
+Looking up a key and writing an edit are statements of their own; the answer to an edit is one
+more. Nothing is kept here; `test_caching.py` counts where answers are.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from app.graphql.editing import Editing
 from app.graphql.engine import Answer, Engine
 from app.graphql.viewer import ANYBODY, Viewer
-from app.reads.holders import holder_of
-from app.store.database import open_engine, parse_url
-from app.store.reader import PostgresReader, Reader, SqliteReader, open_reader
+from app.store.reader import Reader
 from tests.databases import KINDS
 from tests.graphql.asking import Ledger, document, example_variables, operations, served
+from tests.graphql.statements import counted, run
 
 MUTATIONS = [name for name in operations() if "\nmutation " in document(name)]
 QUERIES = [name for name in operations() if name not in MUTATIONS]
 UNREAD = {"who-am-i": 0, "dry-run": 0}
 """Documents that read nothing with the reader: a dry run is read before it is taken back."""
-
-
-@contextmanager
-def counted(reader: Reader) -> Iterator[list[str]]:
-    """Gather the statements that a reader's one connection runs meanwhile."""
-    seen: list[str] = []
-    if isinstance(reader, SqliteReader):
-        connection: Any = reader._connection  # noqa: SLF001 - the driver tells nobody else
-        connection.set_trace_callback(seen.append)
-        yield seen
-        connection.set_trace_callback(None)
-        return
-    assert isinstance(reader, PostgresReader)
-    pool: Any = reader._pool  # noqa: SLF001
-    (holder,) = pool._holders  # noqa: SLF001 - one connection, so it is the one that reads
-    log = lambda record: seen.append(record.query)  # noqa: E731 - the same to add and remove
-    holder._con.add_query_logger(log)  # noqa: SLF001
-    yield seen
-    holder._con.remove_query_logger(log)  # noqa: SLF001
-
-
-def run(ledger: Ledger, work: Callable[[Engine, Reader, Viewer], Awaitable[Any]]) -> Any:
-    """Run some work with an engine over a ledger, as an editor."""
-
-    async def running() -> Any:
-        url = parse_url(ledger.url)
-        reader, database = open_reader(url, pool_size=1), open_engine(url)
-        await reader.start()
-        try:
-            viewer = Viewer(await holder_of(reader, ledger.keys["editor"]))
-            return await work(Engine(reader, Editing(database)), reader, viewer)
-        finally:
-            await reader.stop()
-            database.dispose()
-
-    return asyncio.run(running())
 
 
 def statements(ledger: Ledger, names: list[str]) -> Mapping[str, list[int]]:

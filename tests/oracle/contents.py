@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any
 
 from app.domain.texts import name_key
+from tests.oracle import findings
 from tests.oracle.pages import Listing, Order, cursor_of
 from tests.oracle.resolvers import LISTINGS
-from tests.oracle.tables import NODES, RECORDS, Row, Tables
+from tests.oracle.tables import NODES, RECORDS, Row, Seen, Tables
 
 _NAMED = re.compile(r"\{\{(\w+):(?:([\w.]+):)?(\d+)\}\}")
 
@@ -85,8 +86,14 @@ class Contents:
         if table in NODES:
             *_, newest = self.tables.with_id(table, self.tables.places[table][place])
             return newest
-        rows = self.tables.rows[table]
+        rows = self.findings if table == "finding_key" else self.tables.rows[table]
         return rows[place % len(rows)]
+
+    @cached_property
+    def findings(self) -> Sequence[Row]:
+        """The rows of the present findings."""
+        here = Seen(self.tables, None, "head", self.tables.rows["head"][0])
+        return [found.row for found in findings.every(here)]
 
     def cursors(self, table: str) -> int:
         """Return how many cursors there are to name of a table."""

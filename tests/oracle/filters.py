@@ -7,6 +7,7 @@ from typing import Any
 
 from app.domain.archive_ids import plain_id
 from app.domain.texts import name_key
+from tests.oracle import findings
 from tests.oracle.tables import Seen
 
 Test = Callable[[Seen, Any], bool]
@@ -66,6 +67,12 @@ def revised(row: Seen, given: Any) -> bool:
         for one in row.every("revision")
         if one["position"] == row["position"]
     )
+
+
+def cited(found: Seen, given: Any) -> bool:
+    """Let through findings that a claim is about which cites one of the documents."""
+    wanted = {plain_id(value) for value in given}
+    return any(claim["citation"] in wanted for claim in findings.about(found))
 
 
 _RECORD: Mapping[str, Test] = {
@@ -128,6 +135,14 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "assertedBy": among("asserted_by"),
         "records": among("value_record"),
     },
+    "finding_key": {
+        "statuses": lambda found, given: findings.status(found) in given,
+        "fields": among("field"),
+        "kinds": lambda found, given: found["kind"].upper() in given,
+        "records": among("record"),
+        "hasClaims": lambda found, wanted: bool(findings.about(found)) is wanted,
+        "citations": cited,
+    },
     "changeset": {
         "kinds": among("kind"),
         "reasonCodes": among("reason_code"),
@@ -141,9 +156,9 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
 """A member that is absent or null lets everything through; an empty list, nothing."""
 
 
-def fits(row: Seen, given: Mapping[str, Any]) -> bool:
+def fits(table: str, row: Seen, given: Mapping[str, Any]) -> bool:
     """Whether a row fits all that is given; records are ACTIVE unless states are named."""
-    tests = FILTERS.get(row.table, {})
+    tests = FILTERS.get(table, {})
     if "states" in tests and given.get("states") is None and row["state"] != "ACTIVE":
         return False
     return all(tests[name](row, value) for name, value in given.items() if value is not None)

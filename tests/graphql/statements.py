@@ -1,0 +1,64 @@
+"""An engine over a ledger, and the statements that it runs: as the connection itself tells them.
+
+SQLite tells its trace callback of every statement, asyncpg its query loggers. What a
+function runs within a statement is part of that one: SQLite tells it as a comment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from app.graphql.editing import Editing
+from app.graphql.engine import Engine
+from app.graphql.viewer import Viewer
+from app.reads.holders import holder_of
+from app.store.database import open_engine, parse_url
+from app.store.reader import PostgresReader, Reader, SqliteReader, open_reader
+from tests.graphql.asking import Ledger
+
+
+@contextmanager
+def counted(reader: Reader) -> Iterator[list[str]]:
+    """Gather the statements that a reader's one connection runs meanwhile."""
+    seen: list[str] = []
+    if isinstance(reader, SqliteReader):
+        connection: Any = reader._connection  # noqa: SLF001 - the driver tells nobody else
+        connection.set_trace_callback(
+            lambda sql: None if sql.startswith("-- ") else seen.append(sql)
+        )
+        yield seen
+        connection.set_trace_callback(None)
+        return
+    assert isinstance(reader, PostgresReader)
+    pool: Any = reader._pool  # noqa: SLF001
+    (holder,) = pool._holders  # noqa: SLF001 - one connection, so it is the one that reads
+    log = lambda record: seen.append(record.query)  # noqa: E731 - the same to add and remove
+    holder._con.add_query_logger(log)  # noqa: SLF001
+    yield seen
+    holder._con.remove_query_logger(log)  # noqa: SLF001
+
+
+def run(
+    ledger: Ledger,
+    work: Callable[[Engine, Reader, Viewer], Awaitable[Any]],
+    *,
+    room: int = 0,
+    connections: int = 1,
+) -> Any:
+    """Run some work with an engine over a ledger, as an editor; `room` is for kept answers."""
+
+    async def running() -> Any:
+        url = parse_url(ledger.url)
+        reader, database = open_reader(url, pool_size=connections), open_engine(url)
+        await reader.start()
+        try:
+            viewer = Viewer(await holder_of(reader, ledger.keys["editor"]))
+            return await work(Engine(reader, Editing(database), room=room), reader, viewer)
+        finally:
+            await reader.stop()
+            database.dispose()
+
+    return asyncio.run(running())
