@@ -6,7 +6,7 @@ everything else is read off lists of claims.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -29,7 +29,7 @@ CHAIN_LIMIT = 1_000
 @cache
 def live_claims(tables: Tables, moment: int | None) -> frozenset[str]:
     """Return the ids of the claims that are live at a moment."""
-    here = Seen(tables, moment, "head", tables.rows["head"][0])
+    here = _root(tables, moment)
     standing = {claim["id"] for claim in here.every("claim") if stands(claim)}
     backing = {claim: _backing(here, claim) for claim in standing}
     found = {claim for claim in standing if not backing[claim]}
@@ -122,12 +122,20 @@ def _snake(name: str) -> str:
 
 def about(found: Seen) -> list[Seen]:
     """Return the claims about a finding, live or not, in the order of their ids."""
-    claims = [
-        claim
-        for claim in found.every("claim")
-        if (claim["subject"], claim["field"]) == (found["record"], found["field"])
-    ]
-    return sorted(claims, key=lambda claim: str(claim["id"]))
+    return _claims(found.tables, found.moment).get((found["record"], found["field"]), [])
+
+
+@cache
+def _claims(tables: Tables, moment: int | None) -> Mapping[tuple[str, str], list[Seen]]:
+    """Return the claims of a moment by subject and field, in the order of their ids."""
+    here, made = _root(tables, moment), dict[tuple[str, str], list[Seen]]()
+    for claim in sorted(here.every("claim"), key=lambda claim: str(claim["id"])):
+        made.setdefault((claim["subject"], claim["field"]), []).append(claim)
+    return made
+
+
+def _root(tables: Tables, moment: int | None) -> Seen:
+    return Seen(tables, moment, "head", tables.rows["head"][0])
 
 
 def live_about(found: Seen) -> list[Seen]:
@@ -157,12 +165,20 @@ def of_field(of: Seen, record_id: str, code: str) -> Seen | None:
     return made if is_found(made) else None
 
 
-def every(of: Seen) -> Iterator[Seen]:
-    """Yield the findings of all active records."""
-    for kind in SUBJECTS:
-        for record in of.every(kind):
-            if record["state"] == "ACTIVE":
-                yield from of_record(record, None)
+def every(of: Seen) -> Sequence[Seen]:
+    """Return the findings of all active records."""
+    return _every(of.tables, of.moment)
+
+
+@cache
+def _every(tables: Tables, moment: int | None) -> Sequence[Seen]:
+    return [
+        found
+        for kind in SUBJECTS
+        for record in _root(tables, moment).every(kind)
+        if record["state"] == "ACTIVE"
+        for found in of_record(record, None)
+    ]
 
 
 def agrees(found: Seen, claim: Seen) -> bool:
