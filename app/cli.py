@@ -214,6 +214,16 @@ def migrate(database_url: DatabaseUrl = None) -> None:
 
 
 @app.command()
+def reindex(database_url: DatabaseUrl = None) -> None:
+    """Make the search index again from the records, with the extensions that are there now."""
+    from app.store.search_index import rebuild_search
+
+    with _ledger(_settings(database_url=database_url)) as engine:
+        counted = rebuild_search(engine)
+    _say(f"The search index holds {counted} records.")
+
+
+@app.command()
 def load(
     file: Annotated[
         Path, typer.Argument(help="A dossier (JSON Lines); - is standard input.", readable=False)
@@ -276,6 +286,12 @@ def schema(
     output: Annotated[
         Path | None, typer.Option(help="The file to write, or to compare with.")
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="An earlier schema: tell what this release breaks; status 1 if anything."
+        ),
+    ] = None,
 ) -> None:
     """Print the GraphQL schema that this release serves."""
     from app.graphql.sdl import schema_sdl
@@ -283,6 +299,9 @@ def schema(
     printed = schema_sdl()
     if check:
         _check_schema(printed, output or _SCHEMA_FILE)
+    if against:
+        _check_promises(printed, against)
+    if check or against:
         return
     with _written(output) as written:
         written.write(printed)
@@ -300,6 +319,23 @@ def _check_schema(printed: str, file: Path) -> None:
     raise Unready(
         f"{file} is not what the code prints; write it anew: corrigenda schema --output {file}"
     )
+
+
+def _check_promises(printed: str, earlier: Path) -> None:
+    from graphql import GraphQLError
+
+    from app.graphql.promises import broken_promises
+
+    try:
+        broken = broken_promises(earlier.read_text(), printed)
+    except (GraphQLError, TypeError) as fault:
+        raise Unready(f"{earlier} is no GraphQL schema: {fault}") from None
+    sys.stdout.writelines(f"{sentence}\n" for sentence in broken)
+    if broken:
+        raise Unready(
+            f"what clients have from {earlier} breaks; mark it @deprecated in one release, and"
+            " take it away in a later one"
+        )
 
 
 # --- who acts -----------------------------------------------------------------

@@ -23,6 +23,7 @@ from app.settings import Settings
 from app.store.database import open_engine, parse_url
 from app.store.migrations import require_migrated
 from app.store.reader import log_size, open_reader
+from app.store.search_index import require_search
 from app.web.graphql_http import GraphQLOverHTTP
 from app.web.requests import Request
 
@@ -133,10 +134,12 @@ def _add_health(app: FastAPI, database: Any, reader: Any) -> None:
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        """Tell whether the ledger can be read, and how far it goes."""
+        """Tell whether the ledger can be read, how far it goes, and what search lacks."""
         try:
             await asyncio.to_thread(require_migrated, database)
             position = await log_size(reader)
+            lacking = await require_search(reader)
         except Unready as fault:
             return JSONResponse({"status": "unready", "reason": fault.message}, status_code=503)
-        return JSONResponse({"status": "ok", "position": position})
+        search = f"without {', '.join(lacking)}" if lacking else "complete"
+        return JSONResponse({"status": "ok", "position": position, "search": search})

@@ -25,6 +25,7 @@ from app.log.tree import Peaks, leaf_hash
 from app.store import tables
 from app.store.ledger import parse_instant
 from app.store.records import load_present
+from app.store.search_index import search_differences
 
 T = tables.metadata.tables
 END = tables.END
@@ -37,6 +38,7 @@ def everything_holds(engine: Engine) -> int:
     every_version_has_a_reason(engine)
     nothing_names_a_merged_record(engine)
     entries_follow_from_rows(engine)
+    search_finds_the_present(engine)
     return log_is_gapless(engine)
 
 
@@ -96,6 +98,16 @@ def nothing_names_a_merged_record(engine: Engine) -> int:
             assert held[target].state is not RecordState.MERGED, (record.id, target)
             named += 1
     return named
+
+
+def search_finds_the_present(engine: Engine) -> int:
+    """The search index has what each active record asks for in its present version, no more."""
+    with engine.connect() as connection:
+        assert search_differences(connection) == []
+        indexed: int = connection.execute(
+            sa.select(sa.func.count()).select_from(T["search"])
+        ).scalar_one()
+    return indexed
 
 
 def log_is_gapless(engine: Engine) -> int:

@@ -151,16 +151,6 @@ class Derivation(Code):
     )
 
 
-class RecordKind(Code):
-    """The kinds of record."""
-
-    ACTOR = "ACTOR", "A party in the story."
-    ITEM = "ITEM", "What is transferred."
-    TRANSFER = "TRANSFER", "A reported movement of an item."
-    CITATION = "CITATION", "A source document."
-    CLAIM = "CLAIM", "What one source asserts about one field of one record."
-
-
 class FindingStatus(Code):
     """How what this ledger holds for a field stands to the claims about it."""
 
@@ -285,3 +275,31 @@ class ClaimField(Code):
     ACTS_FOR = "ACTS_FOR", "On whose behalf an actor acts."
     BROADER = "BROADER", "Of which item this one is a special case."
     HS_CODE = "HS_CODE", "The Harmonized System code of an item."
+
+
+class RecordKind(Code):
+    """The five kinds of record."""
+
+    ACTOR = "ACTOR", "A party in the story."
+    ITEM = "ITEM", "What is transferred."
+    TRANSFER = "TRANSFER", "One reported movement of an item."
+    CITATION = "CITATION", "A source document."
+    CLAIM = "CLAIM", "What one source asserts about one field of one record."
+
+
+class SearchMatch(Code):
+    """How a record has the words that were searched for, the best way first."""
+
+    NAME = "NAME", "Its name or title is the text."
+    OTHER_NAME = (
+        "OTHER_NAME",
+        "An alias, identifier or external reference, or the title of a document, is the text.",
+    )
+    NAME_START = "NAME_START", "Its name or title begins with the text."
+    NAME_WORDS = "NAME_WORDS", "Its name or title has all the words."
+    OTHER_NAME_WORDS = "OTHER_NAME_WORDS", "Its names, of either sort, have all the words."
+    WORDS = "WORDS", "Its names and prose have all the words."
+    SPELLING = (
+        "SPELLING",
+        "No record has all the words; the names of this one are spelled much like them.",
+    )

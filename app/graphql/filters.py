@@ -24,6 +24,16 @@ _COMMON: Final[dict[str, tuple[Any, str]]] = {
     "entered_after": (Position, "Records whose version was written after this position."),
 }
 
+
+def _text(records: str, where: str) -> tuple[Any, str]:
+    """Return the member that stands in for the search where there is none: in an archive."""
+    meaning = (
+        f"{records} in whose {where} this stands as it is written, but for the case of A to Z. "
+        "For the past, where there is no `search`."
+    )
+    return str, meaning
+
+
 _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
     "actor": {
         **_COMMON,
@@ -32,6 +42,7 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "acts_for": (Ids, "Actors that act for one of these."),
         "part_of": (Ids, "Actors that are a direct part of one of these."),
         "name_contains": (str, "Actors whose name contains this, in any case, without accents."),
+        "text_contains": _text("Actors", "name, aliases or description"),
     },
     "item": {
         **_COMMON,
@@ -39,6 +50,7 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "broader": (Ids, "Items directly narrower than one of these."),
         "under": (Ids, "These items, and all that are narrower at any depth."),
         "name_contains": (str, "Items whose name contains this, in any case, without accents."),
+        "text_contains": _text("Items", "name, aliases or description"),
         "hs_code_prefix": (str, "Items whose Harmonized System code starts with this."),
     },
     "transfer": {
@@ -56,6 +68,9 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "consideration_for": (Ids, "Transfers given in return for one of these."),
         "occurred_from": (Date, "Transfers that can have happened on this day or later."),
         "occurred_to": (Date, "Transfers that can have happened on this day or earlier."),
+        "text_contains": _text(
+            "Transfers", "title, summary, origin, destination, route, transport or purpose"
+        ),
     },
     "citation": {
         **_COMMON,
@@ -66,6 +81,7 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "urls": (list[str], "Documents at these addresses."),
         "published_from": (Date, "Documents that can be of this day or later."),
         "published_to": (Date, "Documents that can be of this day or earlier."),
+        "text_contains": _text("Documents", "title or address"),
     },
     "claim": {
         **_COMMON,
@@ -75,6 +91,7 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "citations": (Ids, "Claims that cite these documents."),
         "asserted_by": (Ids, "Claims that are the word of one of these actors."),
         "records": (Ids, "Claims whose value is one of these records."),
+        "text_contains": _text("Claims", "quote, locator or textual value"),
     },
     "finding": {
         "statuses": (list[codes.FindingStatus], "Findings with these statuses."),

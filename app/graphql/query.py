@@ -20,6 +20,7 @@ from app.graphql.records import (
     Transfer,
 )
 from app.graphql.scalars import DateTime, Position
+from app.graphql.search import SearchConnection, search_field
 from app.store import findings as found
 from app.store import roots
 from app.store.connections import PAGE_LIMIT, connection
@@ -144,6 +145,7 @@ class Archive(Reading):
 class Query(Reading):
     """Every question that can be asked."""
 
+    search: SearchConnection = search_field()
     archive: Archive = argument_field(
         Archive,
         roots.archive,

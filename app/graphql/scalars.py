@@ -134,6 +134,7 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.FindingStatus, None, "How what is held stands to the claims about it."),
         (codes.OriginKind, None, "What sort of document a chain of claims begins with."),
         (codes.ChainDirection, None, "Which way derivations are followed."),
+        (codes.SearchMatch, None, "How a record has the words searched for, the best way first."),
     )
 }
 

@@ -31,7 +31,7 @@ from app.store.sql import (
 DEFAULT_PAGE: Final = 20
 PAGE_LIMIT: Final = 100
 
-_SEPARATOR: Final = "\x1f"
+SEPARATOR: Final = "\x1f"
 _LARGEST_INTEGER: Final = 2**63 - 1
 _INTEGER: Final = re.compile(r"[0-9]{1,19}")
 
@@ -65,32 +65,43 @@ def cursor_of(table: str, order: Order, scope: Scope) -> Expression:
     for name in order.columns:
         value = scope[name]
         shown = sa.cast(value, sa.Text) if isinstance(value.type, sa.Integer) else value
-        parts += [_SEPARATOR, shown]
+        parts += [SEPARATOR, shown]
     return Hex(Joined(*parts))
 
 
 def decode_cursor(text: str, table: str, order: Order) -> list[Any]:
     """Return the key that a cursor carries; raise `BadArgument` for any other list's."""
+    values = cursor_values(text, f"{table}.{order.name}", len(order.columns))
+    return [_key(value, table, column) for value, column in zip(values, order.columns, strict=True)]
+
+
+def cursor_values(text: str, name: str, size: int) -> list[str]:
+    """Return the `size` values of a cursor of the list `name`; raise `BadArgument` for another."""
     try:
-        name, *values = bytes.fromhex(text).decode().split(_SEPARATOR)
+        found, *values = bytes.fromhex(text).decode().split(SEPARATOR)
     except (ValueError, UnicodeDecodeError):
         raise BadArgument(
             "this is no cursor; use endCursor, startCursor or an edge's cursor as it came"
         ) from None
-    if name != f"{table}.{order.name}" or len(values) != len(order.columns):
+    if found != name or len(values) != size:
         raise BadArgument(
-            f"this cursor is of another list ({name[:60]!r}); it goes with the same field and "
-            "orderBy that it came from"
+            f"this cursor is of another list ({found[:60]!r}); it goes with the same field and "
+            "the same arguments that it came from"
         )
-    return [_key(value, table, column) for value, column in zip(values, order.columns, strict=True)]
+    return values
+
+
+def cursor_integer(value: str) -> int:
+    """Return an integer of a cursor's key; raise `BadArgument` for anything else."""
+    if not _INTEGER.fullmatch(value) or int(value) > _LARGEST_INTEGER:
+        raise BadArgument("this cursor is damaged; ask for the first page again")
+    return int(value)
 
 
 def _key(value: str, table: str, column: str) -> Any:
     declared = columns_of(table)[column]
     if isinstance(declared.type, sa.Integer):
-        if not _INTEGER.fullmatch(value) or int(value) > _LARGEST_INTEGER:
-            raise BadArgument("this cursor is damaged; ask for the first page again")
-        return int(value)
+        return cursor_integer(value)
     if column == "id":
         try:
             parse_id(value)
@@ -137,7 +148,7 @@ class _Connection:
         # pageInfo keys alone, from an index. Numbering the rows for both at once
         # by window functions was measured at a quarter more.
         order = self.orders[at.argument("orderBy") or next(iter(self.orders))]
-        backward = _is_backward(at)
+        backward = is_backward(at)
         page = Page(
             backward=backward,
             has_bound=at.argument("before" if backward else "after") is not None,
@@ -154,7 +165,7 @@ class _Connection:
     def _check(self, at: At, order: Order) -> None:
         """Bind every argument once, so that a wrong one is refused whatever is selected."""
         scope = Scope(self.table, "", at.scope.moment)
-        at.bind(_page_size, sa.Integer())
+        at.bind(page_size, sa.Integer())
         self._bounds(at, order, scope)
         self._given(at, scope)
 
@@ -198,7 +209,7 @@ class _Connection:
             .select_from(scope.source())
             .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
             .order_by(*order.directions(scope, backward=False))
-            .limit(at.bind(_page_size, sa.Integer()))
+            .limit(at.bind(page_size, sa.Integer()))
             .correlate(None)
             .subquery(name)
         )
@@ -215,7 +226,7 @@ class _Connection:
             source.select_from(scope.source())
             .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
             .order_by(*order.directions(scope, backward=backward))
-            .limit(at.bind(_page_size, sa.Integer()))
+            .limit(at.bind(page_size, sa.Integer()))
             .correlate(None)
         )
 
@@ -228,7 +239,7 @@ class _Connection:
             .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
             .order_by(*order.directions(scope, backward=backward))
             .limit(sa.literal_column("1"))
-            .offset(at.bind(_page_size, sa.Integer()))
+            .offset(at.bind(page_size, sa.Integer()))
             .correlate(None)
         )
         # Not EXISTS, which would drop the order and with it the index.
@@ -295,7 +306,8 @@ def _bind_type(kind: Any) -> Any:
     return sa.BigInteger() if isinstance(kind, sa.Integer) else sa.Text()
 
 
-def _is_backward(at: At) -> bool:
+def is_backward(at: At) -> bool:
+    """Whether a page is walked to from the end; raise `BadArgument` for a page of both sides."""
     if at.argument("first") is not None and at.argument("last") is not None:
         raise BadArgument("give first or last, not both")
     if at.argument("last") is None and at.argument("before") is not None:
@@ -305,7 +317,8 @@ def _is_backward(at: At) -> bool:
     return at.argument("last") is not None
 
 
-def _page_size(arguments: Mapping[str, Any]) -> int:
+def page_size(arguments: Mapping[str, Any]) -> int:
+    """Return how many rows a page has at most; raise `BadArgument` for more than are given."""
     for name in ("first", "last"):
         if arguments.get(name) is not None:
             return in_range(name, arguments[name], 0, PAGE_LIMIT)

@@ -25,6 +25,9 @@ from app.store.sqlite_functions import add_functions
 LOCK_TIMEOUT_S: Final = 10
 """How long a writer waits for another one before it is told to try again."""
 
+LOG_LOCK: Final = 0x636F7272_02
+"""PostgreSQL's advisory lock of whoever writes to the log."""
+
 _BUSY: Final = f"another writer held the database for {LOCK_TIMEOUT_S} s; send the edit again"
 _TURN: Final = "turn"
 
@@ -234,6 +237,7 @@ def read_only_sqlite(url: URL) -> sqlite3.Connection:
 
 __all__ = [
     "LOCK_TIMEOUT_S",
+    "LOG_LOCK",
     "Connection",
     "Engine",
     "open_engine",

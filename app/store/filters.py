@@ -6,6 +6,8 @@ conditions on the rows. Values are bound, never written into the SQL.
 
 from __future__ import annotations
 
+import string
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -17,7 +19,7 @@ from app.domain.errors import BadArgument
 from app.domain.texts import name_key
 from app.store.reading import At, Getter, Scope
 from app.store.rows import NO_DATE
-from app.store.sql import AmongTexts, Expression, list_parameter
+from app.store.sql import AmongTexts, Elements, Expression, HasText, JsonMember, list_parameter
 
 Filter: TypeAlias = Callable[[At, Scope, str, Any], Sequence[Expression]]
 
@@ -69,6 +71,52 @@ def name_contains(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expre
         return f"%{escaped}%"
 
     return [scope["name_key"].like(at.bind(pattern, sa.Text()), escape="\\")]
+
+
+def text_contains(*columns: str, listed: str | None = None, quoted: str | None = None) -> Filter:
+    """Rows in which one of `columns` contains the words as they stand, but for the case of A to Z.
+
+    `listed` is a column of {text} objects, `quoted` one of a quote: their texts count too.
+    """
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        words = at.bind(_words(name), sa.Text())
+        found: list[Expression] = [HasText(scope[column], words) for column in columns]
+        if quoted is not None:
+            found.append(HasText(JsonMember(scope[quoted], "exact"), words))
+        if listed is not None:
+            found.append(_one_has(at, scope[listed], words))
+        return [sa.or_(*found)]
+
+    return make
+
+
+def _words(name: str) -> Getter:
+    def get(arguments: Any) -> str:
+        given = arguments["filter"][name]
+        if len(given) > NAME_LIMIT:
+            raise BadArgument(f"filter.{name} has {len(given)} characters; at most {NAME_LIMIT}")
+        # Texts are stored in normalisation form C.
+        return unicodedata.normalize("NFC", given).translate(_LOWER)
+
+    return get
+
+
+_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def _one_has(at: At, document: Expression, words: Expression) -> Expression:
+    alias = at.alias()
+    text = JsonMember(sa.literal_column(f"{alias}.value", sa.Text()), "text")
+    return (
+        sa.select(sa.literal_column("1"))
+        .select_from(Elements(document, alias))
+        .where(HasText(text, words))
+        .correlate(None)
+        .exists()
+    )
 
 
 def starts_with(column: str) -> Filter:
@@ -213,6 +261,7 @@ FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
         "actsFor": among("acts_for"),
         "partOf": among("part_of"),
         "nameContains": name_contains,
+        "textContains": text_contains("name", "description", listed="aliases"),
     },
     "item": {
         **_COMMON,
@@ -220,6 +269,7 @@ FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
         "broader": among("broader"),
         "under": under("id"),
         "nameContains": name_contains,
+        "textContains": text_contains("name", "description", listed="aliases"),
         "hsCodePrefix": starts_with("hs_code"),
     },
     "transfer": {
@@ -237,6 +287,9 @@ FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
         "considerationFor": among("consideration_for"),
         "occurredFrom": date_from("occurred"),
         "occurredTo": date_to("occurred"),
+        "textContains": text_contains(
+            "title", "summary", "origin", "destination", "route", "transport", "purpose"
+        ),
     },
     "citation": {
         **_COMMON,
@@ -247,6 +300,7 @@ FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
         "urls": among("url"),
         "publishedFrom": date_from("published"),
         "publishedTo": date_to("published"),
+        "textContains": text_contains("title", "url"),
     },
     "claim": {
         **_COMMON,
@@ -256,6 +310,7 @@ FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
         "citations": among("citation"),
         "assertedBy": among("asserted_by"),
         "records": among("value_record"),
+        "textContains": text_contains("value_text", "locator", quoted="quote"),
     },
     "changeset": {
         "kinds": among("kind"),

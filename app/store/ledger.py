@@ -21,14 +21,14 @@ from app.domain.records import Step, kind_name
 from app.log.entry import Subtree, entry
 from app.log.tree import Peaks, leaf_hash
 from app.store import tables
-from app.store.database import in_one_batch
+from app.store.database import LOG_LOCK, in_one_batch
 from app.store.records import is_present, table_of
 from app.store.rows import to_columns
+from app.store.search_index import write_search
 from app.store.tables import END
 
 Clock: TypeAlias = Callable[[], datetime]
 
-_LOG_LOCK: Final = 0x636F7272_02
 _T: Final = tables.metadata.tables
 
 
@@ -125,7 +125,7 @@ _MOVE_HEAD: Final = (
 def _lock_head(connection: Connection) -> tuple[int, Peaks, datetime]:
     if connection.dialect.name == "postgresql":
         # A fair queue: row locks alone would wake waiters in any order.
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOG_LOCK})
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
     head = connection.execute(sa.select(_T["head"]).with_for_update()).mappings().one()
     return head["size"], Peaks.decode(head["peaks"]), parse_instant(head["recorded_at"])
 
@@ -213,6 +213,7 @@ def _write_steps(connection: Connection, steps: Sequence[SealedStep], position: 
         "derivation",
         [row for one in steps for row in _derivation_rows(one.step, position)],
     )
+    write_search(connection, [one.step for one in steps])
 
 
 def _revision_row(step: Step, place: int, position: int) -> dict[str, Any]:

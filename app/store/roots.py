@@ -21,8 +21,8 @@ from app.store.sql import (
     list_parameter,
 )
 
-NULL_ROW: Final = sa.literal_column("NULL", sa.Text())
 _HEAD: Final = sa.literal_column("(SELECT size FROM head)", sa.BigInteger())
+NULL_ROW: Final = sa.literal_column("NULL", sa.Text())
 
 
 def _found(at: At, table: str, wanted: Expression, moment: Moment) -> Expression:
@@ -54,15 +54,15 @@ def node(at: At) -> Expression:
     kind = id_kind(at.argument("id"))
     if kind == "?":
         return first_of([])
-    moment, has_come = at.scope.moment, None
+    moment, more = at.scope.moment, list[Expression]()
     if kind.endswith("@") and moment.position is None:
         position = at.bind(lambda arguments: marked_position(arguments["id"]) or 0, sa.BigInteger())
         # No id was given out for a position that has not come: what it will read is open.
-        moment, has_come = Moment(position, marked=True), position <= _HEAD
+        moment, more = Moment(position, marked=True), [position <= _HEAD]
     wanted = at.bind(lambda arguments: finding_parts(arguments["id"])[0], sa.Text())
     field = at.bind(lambda arguments: finding_parts(arguments["id"])[1], sa.Text())
     found = _any(at, kind.rstrip("@"), wanted, field, moment)
-    return first_of([found if has_come is None else sa.case((has_come, found))])
+    return first_of([sa.case((sa.and_(*more), found)) if more else found])
 
 
 def _any(at: At, kind: str, wanted: Expression, field: Expression, moment: Moment) -> Expression:

@@ -384,6 +384,26 @@ def _among_in_sqlite(element: AmongTexts, compiler: Any, **kw: Any) -> str:
     return f"{value} IN (SELECT value FROM json_each({texts}))"
 
 
+class HasText(FunctionElement[bool]):
+    """Whether a text contains words, which are in lower case; the case of A to Z does not count."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+
+
+@compiles(HasText, "postgresql")
+def _has_text_in_postgresql(element: HasText, compiler: Any, **kw: Any) -> str:
+    # By the collation C lower() knows A to Z alone, as SQLite's does, wherever the server stands.
+    value, words = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"""strpos(lower(({value}) COLLATE "C"), {words}) > 0"""
+
+
+@compiles(HasText, "sqlite")
+def _has_text_in_sqlite(element: HasText, compiler: Any, **kw: Any) -> str:
+    value, words = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"instr(lower({value}), {words}) > 0"
+
+
 HOLDS_NUL: Final = "an argument holds the character U+0000, which no text here has"
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -42,6 +43,7 @@ POSITION: Final[TypeEngine[int]] = BigInteger().with_variant(Integer(), "sqlite"
 JSON_DOCUMENT: Final[TypeEngine[Any]] = JSON(none_as_null=True).with_variant(
     postgresql.JSONB(none_as_null=True), "postgresql"
 )
+TOKENS: Final[TypeEngine[str]] = Text().with_variant(postgresql.TSVECTOR(), "postgresql")
 
 metadata = MetaData(
     naming_convention={
@@ -475,6 +477,26 @@ class Derivation(Table, table=True):
     superseded: int = _position()
 
 
+class Search(Table, table=True):
+    """What the present, active records are found by (`app.store.search_index`).
+
+    Derived, and no ledger table: its rows come and go. `number` is the record's place
+    in the log, `words` its tokens, `names` what pg_trgm compares.
+    """
+
+    __tablename__ = "search"
+
+    number: int = Field(sa_column=Column(POSITION, primary_key=True, autoincrement=False))
+    id: str = Field(
+        sa_column=Column(
+            CODE_POINT_TEXT, ForeignKey("record.id", name="fk_search_id"), nullable=False,
+            unique=True,
+        )
+    )  # fmt: skip
+    words: str = Field(sa_type=TOKENS, nullable=False)
+    names: str = Field(sa_type=Text, nullable=False)
+
+
 RECORD_TABLES: Final[dict[str, type[Version]]] = {
     "actor": Actor,
     "item": Item,
@@ -487,4 +509,4 @@ LEDGER_TABLES: Final = (
     "newsroom", "editor", "key", "head", "changeset", "header", "record", "revision",
     "change", "entry", "actor", "item", "transfer", "citation", "claim", "derivation",
 )  # fmt: skip
-"""What the database itself refuses to forget; `idempotency` alone may expire."""
+"""What the database itself refuses to forget; `idempotency` may expire, and `search` is derived."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from graphql import (
+    FragmentDefinitionNode,
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
@@ -148,7 +149,7 @@ def test_every_connection_is_one_of_relay() -> None:
         assert isinstance(declared, GraphQLObjectType)
         assert set(declared.fields) == {"edges", "nodes", "pageInfo", "totalCount"}, name
         edge: Any = get_named_type(declared.fields["edges"].type)
-        assert set(edge.fields) == {"node", "cursor"}
+        assert set(edge.fields) - {"match"} == {"node", "cursor"}
         assert str(declared.fields["pageInfo"].type) == "PageInfo!"
 
 
@@ -234,6 +235,18 @@ def test_a_document_that_needs_variables_has_an_example_of_them(file: Path) -> N
     example = file.with_suffix(".variables.json")
 
     assert not needed or example.exists()
+
+
+def test_names_are_unique_over_all_everyday_documents() -> None:
+    """Fragments too: compilers of clients take the folder as one."""
+    names = [
+        node.name.value
+        for file in OPERATIONS
+        for node in parse(file.read_text()).definitions
+        if isinstance(node, (OperationDefinitionNode, FragmentDefinitionNode)) and node.name
+    ]
+
+    assert sorted(names) == sorted(set(names))
 
 
 def test_there_are_documents_for_each_of_the_three_kinds_of_users() -> None:

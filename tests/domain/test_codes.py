@@ -33,7 +33,7 @@ def test_the_lists_are_those_of_the_contract() -> None:
     assert {found.__name__ for found in FILLED} == {
         "ActorKind", "ItemKind", "Nature", "Stage", "ConsiderationExtent", "CitationKind",
         "Integrity", "ClaimField", "Stance", "Derivation", "MoneyBasis", "RecordState",
-        "ReasonCode", "ChangesetKind", "Action", "Role",
+        "ReasonCode", "ChangesetKind", "Action", "Role", "RecordKind", "SearchMatch",
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -301,6 +302,24 @@ def test_the_schema_is_printed_written_and_compared(
     assert "is not what the code prints" in other.err
 
 
+def test_the_schema_is_held_against_an_earlier_one(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "earlier.graphql"
+    run_here(capfd, monkeypatch, "schema", "--output", str(earlier))
+    same = run_here(capfd, monkeypatch, "schema", "--against", str(earlier))
+    earlier.write_text(earlier.read_text().replace("type Viewer {", "type Viewer {\n  age: Int", 1))
+
+    broken = run_here(capfd, monkeypatch, "schema", "--against", str(earlier))
+    earlier.write_text("type Query { horse: Horse }")
+    unread = run_here(capfd, monkeypatch, "schema", "--against", str(earlier))
+
+    assert (same.status, same.out) == (0, "")
+    assert (broken.status, broken.out) == (1, "Field Viewer.age was removed.\n")
+    assert "@deprecated" in broken.err
+    assert (unread.status, "is no GraphQL schema" in unread.err) == (1, True)
+
+
 def test_help_names_every_command_and_needs_no_database(tmp_path: Path) -> None:
     ran = corrigenda("--help", cwd=tmp_path)
 
@@ -350,3 +369,14 @@ def test_the_demo_makes_its_ledger_once_and_keeps_it(tmp_path: Path) -> None:
     assert stat.S_IMODE((data / "demo-keys.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert (made, head(url)) == (38, 38)
+
+
+def test_the_search_index_is_made_again_on_request(url: str) -> None:
+    """As after a new extension: every active record of the demo, and one line that says so."""
+    loaded = corrigenda("load", DEMO, url=url)
+
+    ran = corrigenda("reindex", url=url)
+
+    assert loaded.status == 0, loaded.err
+    assert (ran.status, ran.out) == (0, "")
+    assert re.fullmatch(r"The search index holds \d{3} records\.\n", ran.err)

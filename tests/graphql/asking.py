@@ -39,7 +39,9 @@ PAYLOAD = """
 """
 COMMIT = f"mutation ($input: CommitInput!) {{ commit(input: $input) {{ {PAYLOAD} }} }}"
 REVERT = f"mutation ($input: RevertInput!) {{ revert(input: $input) {{ {PAYLOAD} }} }}"
-_PLACEHOLDER = re.compile(r"\{(version )?(actor|item|transfer|citation) (.+)\}(\.[A-Z_]+)?")
+_PLACEHOLDER = re.compile(
+    r"\{(version )?(actor|item|transfer|citation|newsroom|recorded) (.+)\}(\.[A-Z_]+)?"
+)
 
 
 def make_ledger(url: str, folder: Path, *, filled: bool) -> Mapping[str, str]:
@@ -166,7 +168,8 @@ class Ledger:
         """Return id and version of a record: by name, title, or external reference."""
         shown = {"actor": "name", "item": "name"}.get(kind, "title")
         query = (
-            f"query($after: String) {{ all: {kind}s(first: 100, after: $after) {{ "
+            f"query($after: String) {{ all: {kind}s("
+            "filter: { states: [ACTIVE, RETRACTED, MERGED] }, first: 100, after: $after) { "
             f"nodes {{ id version externalRef {shown} }} pageInfo {{ hasNextPage endCursor }} }} }}"
         )
         for page in self.pages(query, "all"):
@@ -174,6 +177,20 @@ class Ledger:
                 if name in (node["externalRef"], node[shown]):
                     return node
         raise AssertionError(f"there is no {kind} {name}")
+
+    def newsroom(self, name: str) -> str:
+        """Return the id of a newsroom that has recorded something."""
+        query = "{ changesets(first: 100) { nodes { newsroom { id name } } } }"
+        nodes = self.ask(query)["changesets"]["nodes"]
+        ids = {node["newsroom"]["name"]: node["newsroom"]["id"] for node in nodes}
+        found: str = ids[name]
+        return found
+
+    def recorded_at(self, position: int) -> str:
+        """Return when this ledger recorded what stands at a position."""
+        query = "query ($position: Position!) { changeset(position: $position) { recordedAt } }"
+        instant: str = self.ask(query, {"position": position})["changeset"]["recordedAt"]
+        return instant
 
     def pages(self, query: str, field: str) -> Iterator[Any]:
         """Yield the pages of a list that takes `$after`."""
@@ -203,6 +220,10 @@ class Ledger:
         match = _PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             return value
+        if match[2] == "recorded":
+            return self.recorded_at(int(match[3]))
+        if match[2] == "newsroom":
+            return self.newsroom(match[3])
         found = self.named(match[2], match[3])
         return found["version"] if match[1] else found["id"] + (match[4] or "")
 

@@ -194,6 +194,18 @@ def test_an_archive_needs_one_moment(demo: Ledger, arguments: str) -> None:
     assert "exactly one" in message
 
 
+def test_what_was_called_otherwise_is_found_by_its_words_of_then(ledger: Ledger) -> None:
+    """Where there is no search: in the past, a filter goes through the words as they stood."""
+    goats = ledger.add("item", name="Goat", kind="LIVE_ANIMAL", aliases=[{"text": "염소"}])
+    ledger.revise(goats, 1, name="Dairy goat", aliases=[])
+    names = 'items(filter: {textContains: "염소"}) { nodes { name } }'
+
+    answer = ledger.ask(f"{{ {names} archive(position: 1) {{ {names} }} }}")
+
+    assert answer["items"]["nodes"] == []
+    assert answer["archive"]["items"]["nodes"] == [{"name": "Goat"}]
+
+
 def test_a_diff_inside_an_archive_knows_nothing_later(demo: Ledger) -> None:
     """Versions that the archive has not seen yet are no difference, forwards and backwards."""
     before = revised_at(demo) - 1

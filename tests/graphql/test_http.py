@@ -463,7 +463,10 @@ def test_health_tells_that_the_process_runs_and_how_far_the_ledger_goes(demo: Le
     live, ready = demo.http.get("/livez"), demo.http.get("/readyz")
 
     assert (live.status_code, live.json()) == (200, {"status": "ok"})
-    assert (ready.status_code, ready.json()) == (200, {"status": "ok", "position": 38})
+    assert (ready.status_code, ready.json()) == (
+        200,
+        {"status": "ok", "position": 38, "search": "complete"},
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/graphql/", "/docs", "/openapi.json"])

@@ -14,6 +14,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +23,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = Path(__file__).resolve().parent / "clients"
+INTEROP = ROOT / ".interop"
+NODE_MODULES = INTEROP / "node_modules"
+WORKSHOP = INTEROP / "workshop"
+MANIFESTS = (
+    "relay/queryMap.json",
+    "generated/persisted-documents.json",
+    "generated/persisted-query-manifest.json",
+)
 READY_SECONDS = 60.0
 
 CHROMIUMS = (
@@ -44,23 +53,20 @@ class Demo:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Serve the demo on a free port for all the tests of this run."""
-    folder = tmp_path_factory.mktemp("demo")
-    port = free_port()
-    with (folder / "output.txt").open("wb") as output:
-        process = subprocess.Popen(
-            [ROOT / ".venv/bin/corrigenda", "demo", "--port", str(port), "--data", folder / "data"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_served(url, process, folder / "output.txt")
-        yield Demo(url, json.loads((folder / "data" / "demo-keys.json").read_text()))
-    finally:
-        process.terminate()
-        process.wait(10)
+    with served(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="session")
+def trusting(tmp_path_factory: pytest.TempPathFactory, workshop: Path) -> Iterator[Demo]:
+    """Serve a demo that answers the documents of the clients' manifests, and no others."""
+    manifests = ",".join(str(workshop / name) for name in MANIFESTS)
+    with served(
+        tmp_path_factory.mktemp("trusting"),
+        CORRIGENDA_TRUSTED_DOCUMENTS=manifests,
+        CORRIGENDA_TRUSTED_ONLY="true",
+    ) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +80,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def run_client() -> Callable[..., dict[str, Any]]:
     """Run one of the programs under clients/ in their own environment; return what it reports."""
-    python = ROOT / ".interop" / "venv" / "bin" / "python"
+    python = INTEROP / "venv" / "bin" / "python"
     if not python.exists():
         lack("no Python clients")
 
@@ -95,12 +101,100 @@ def run_client() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
+def in_workshop() -> Callable[..., str]:
+    """Run a Node program in the workshop; return what it prints."""
+    node = INTEROP / "bin" / "node"
+    if not (node.exists() and (INTEROP / "node_modules" / "graphql").exists()):
+        lack("no Node clients")
+
+    def run(*command: str | Path, given: str = "") -> str:
+        done = subprocess.run(
+            [node, *command],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+            cwd=WORKSHOP,
+            env={**os.environ, "PATH": f"{node.parent}:{os.environ['PATH']}", "NO_COLOR": "1"},
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout[-8000:]}\n{done.stderr[-8000:]}"
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def workshop(in_workshop: Callable[..., str]) -> Path:
+    """The clients beside the contract, as in a frontend's repository, and compiled.
+
+    It lies under .interop, where node_modules is.
+    """
+    shutil.rmtree(WORKSHOP, ignore_errors=True)
+    shutil.copytree(CLIENTS, WORKSHOP, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(ROOT / "schema", WORKSHOP / "schema")
+    in_workshop(NODE_MODULES / "@graphql-codegen/cli/esm/bin.js", "--config", "codegen.ts")
+    facts = in_workshop("schema-facts.ts")
+    (WORKSHOP / "generated" / "schema-facts.ts").write_text(facts)
+    # The compiler adds to this file, and wants it to be there.
+    (WORKSHOP / "relay" / "queryMap.json").write_text("{}")
+    in_workshop(NODE_MODULES / "relay-compiler/cli.js", "relay.config.json")
+    in_workshop(NODE_MODULES / "@apollo/generate-persisted-query-manifest/cli.js")
+    return WORKSHOP
+
+
+@pytest.fixture(scope="session")
+def run_node(
+    in_workshop: Callable[..., str], workshop: Path, demo: Demo, trusting: Demo
+) -> Callable[[str], dict[str, Any]]:
+    """Run one of the Node programs under clients/; return what it reports.
+
+    It is given both servers, and a key for each.
+    """
+    facts = {
+        "url": demo.url,
+        "key": demo.keys["editor"],
+        "trusted": trusting.url,
+        "trustedKey": trusting.keys["editor"],
+    }
+
+    def run(name: str) -> dict[str, Any]:
+        printed = in_workshop("--import", "./artifacts.ts", f"{name}.ts", given=json.dumps(facts))
+        report: dict[str, Any] = json.loads(printed)
+        return report
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def postgres_15() -> Path:
     """The folder of PostgreSQL 15's programs."""
     folder = Path(os.environ.get("INTEROP_POSTGRES_BIN", "/usr/lib/postgresql/15/bin"))
     if not (folder / "postgres").exists():
         lack("no PostgreSQL 15")
     return folder
+
+
+@contextmanager
+def served(folder: Path, **settings: str) -> Iterator[Demo]:
+    """Serve a demo on a free port."""
+    port = free_port()
+    with (folder / "output.txt").open("wb") as output:
+        process = subprocess.Popen(
+            [ROOT / ".venv/bin/corrigenda", "demo", "--port", str(port), "--data", folder / "data"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, **settings},
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until_served(url, process, folder / "output.txt")
+        yield Demo(url, json.loads((folder / "data" / "demo-keys.json").read_text()))
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def lack(what: str) -> NoReturn:

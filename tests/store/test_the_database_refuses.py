@@ -238,7 +238,9 @@ def test_truncate_is_refused(postgres_ledger: RawLedger, table: str, how: str) -
     if how == "":
         # Where others point at it, PostgreSQL says no before it asks the trigger.
         others = [other for other in LEDGER_TABLES if other != table]
-        statement = ", ".join([statement, *(f'"{other}"' for other in others), "idempotency"])
+        statement = ", ".join(
+            [statement, *(f'"{other}"' for other in others), "idempotency", "search"]
+        )
 
     refusal = postgres_ledger.refusal(lambda: postgres_ledger.run(statement))
 
