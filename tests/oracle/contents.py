@@ -42,12 +42,22 @@ class Contents:
         records = [row for kind in RECORDS for row in rows[kind]]
         return {
             "nameContains": [*names, *parts, *map(str.upper, parts), *map(name_key, parts)],
+            "textContains": self._some_texts(),
             "externalRefs": _values(records, "external_ref"),
             "countries": _values(rows["actor"], "country"),
             "hsCodePrefix": ["01", *_values(rows["item"], "hs_code")],
             "languages": _values(rows["citation"], "language"),
             "urls": _values(rows["citation"], "url"),
         }
+
+    def _some_texts(self) -> Sequence[str]:
+        """Return pieces of the prose of records, some in another case."""
+        prose = (("transfer", "title"), ("transfer", "summary"), ("citation", "title"),
+                 ("citation", "url"), ("claim", "value_text"), ("claim", "locator"),
+                 ("actor", "description"), ("item", "name"))  # fmt: skip
+        found = sorted({t for kind, name in prose for t in _values(self.tables.rows[kind], name)})
+        parts = [text[start : start + 6] for text in found for start in (0, 5)]
+        return [*parts, *(part.swapcase() for part in parts[::3])]
 
     @cached_property
     def days(self) -> Sequence[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import string
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.domain.archive_ids import plain_id
@@ -29,6 +31,27 @@ def among(*columns: str) -> Test:
 def has_name(row: Seen, given: str) -> bool:
     """Let through what is named so, in any case and with any accents."""
     return name_key(given) in name_key(row["name"])
+
+
+def has_text(*columns: str) -> Test:
+    """Let through what has the words in one of its texts, but for the case of A to Z."""
+
+    def test(row: Seen, given: str) -> bool:
+        words = unicodedata.normalize("NFC", given).translate(_LOWER)
+        return any(words in text.translate(_LOWER) for text in _texts(row, columns))
+
+    return test
+
+
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def _texts(row: Seen, columns: Sequence[str]) -> Iterator[str]:
+    for value in (row[column] for column in columns):
+        if isinstance(value, list):
+            yield from (alias["text"] for alias in value)
+        elif value is not None:
+            yield value["exact"] if isinstance(value, dict) else value
 
 
 def starts(row: Seen, given: str) -> bool:
@@ -91,6 +114,7 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "actsFor": among("acts_for"),
         "partOf": among("part_of"),
         "nameContains": has_name,
+        "textContains": has_text("name", "aliases", "description"),
     },
     "item": _RECORD
     | {
@@ -98,6 +122,7 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "broader": among("broader"),
         "under": is_under("id"),
         "nameContains": has_name,
+        "textContains": has_text("name", "aliases", "description"),
         "hsCodePrefix": starts,
     },
     "transfer": _RECORD
@@ -115,6 +140,9 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "considerationFor": among("consideration_for"),
         "occurredFrom": from_day("occurred"),
         "occurredTo": to_day("occurred"),
+        "textContains": has_text(
+            "title", "summary", "origin", "destination", "route", "transport", "purpose"
+        ),
     },
     "citation": _RECORD
     | {
@@ -125,6 +153,7 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "urls": among("url"),
         "publishedFrom": from_day("published"),
         "publishedTo": to_day("published"),
+        "textContains": has_text("title", "url"),
     },
     "claim": _RECORD
     | {
@@ -134,6 +163,7 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "citations": among("citation"),
         "assertedBy": among("asserted_by"),
         "records": among("value_record"),
+        "textContains": has_text("quote", "locator", "value_text"),
     },
     "finding_key": {
         "statuses": lambda found, given: findings.status(found) in given,
@@ -172,6 +202,6 @@ def check_filter(given: Mapping[str, Any]) -> str | None:
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and "\x00" in text:
                 return "the character U+0000"
-    if len(given.get("nameContains") or "") > TEXT_LIMIT:
+    if any(len(given.get(name) or "") > TEXT_LIMIT for name in ("nameContains", "textContains")):
         return "too long a text"
     return None
