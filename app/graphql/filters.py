@@ -45,6 +45,16 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "givers": (Ids, "Transfers from one of these actors."),
         "receivers": (Ids, "Transfers to one of these actors."),
         "parties": (Ids, "Transfers from or to one of these actors."),
+        "givers_under": (
+            Ids,
+            "Transfers from one of these actors, or from one that acts for it or is part of it, "
+            "at any depth.",
+        ),
+        "receivers_under": (
+            Ids,
+            "Transfers to one of these actors, or to one that acts for it or is part of it, at "
+            "any depth.",
+        ),
         "items": (Ids, "Transfers of exactly one of these items."),
         "items_under": (Ids, "Transfers of one of these items or of a narrower one."),
         "natures": (list[codes.Nature], "Transfers of these natures."),

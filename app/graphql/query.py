@@ -19,6 +19,7 @@ from app.graphql.records import (
     Transfer,
 )
 from app.graphql.scalars import DateTime, Position
+from app.graphql.totals import TRANSFER_TOTALS, TransferTotal
 from app.store import roots
 from app.store.connections import PAGE_LIMIT, connection
 from app.store.filters import FILTERS
@@ -91,6 +92,7 @@ class Reading:
     transfers: Connection[Transfer] = _list("transfer", Transfer, "The transfers.")
     citations: Connection[Citation] = _list("citation", Citation, "The source documents.")
     claims: Connection[Claim] = _list("claim", Claim, "The claims.")
+    transfer_totals: Connection[TransferTotal] = TRANSFER_TOTALS
     changeset: Changeset | None = argument_field(
         Changeset | None,
         roots.one_changeset,

@@ -9,7 +9,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.types.scalar import ScalarDefinition
 
-from app.domain import codes
+from app.domain import codes, totals
 from app.domain.errors import InvalidValue
 from app.domain.instants import instant
 
@@ -129,6 +129,9 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.Action, "RevisionAction", "What a revision did to its record."),
         (codes.Role, None, "What an editor may do."),
         (codes.ClaimField, None, "The field that a claim is about."),
+        (totals.TotalsGroup, None, "What transfers are grouped by."),
+        (totals.TotalsRollUp, None, "What counts for those above it, too."),
+        (totals.TransferTotalOrder, None, "In which order totals are listed."),
     )
 }
 

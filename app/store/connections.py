@@ -32,6 +32,9 @@ from app.store.sql import (
 DEFAULT_PAGE: Final = 20
 PAGE_LIMIT: Final = 100
 
+SORTED: Final = ("",)
+"""`natural` of a list that comes from no index: each of its orders is sorted."""
+
 _SEPARATOR: Final = "\x1f"
 _LARGEST_INTEGER: Final = 2**63 - 1
 _INTEGER: Final = re.compile(r"[0-9]{1,19}")
@@ -70,18 +73,24 @@ def cursor_of(table: str, order: Order, scope: Scope) -> Expression:
 
 def decode_cursor(text: str, table: str, order: Order) -> list[Any]:
     """Return the key that a cursor carries; raise `BadArgument` for any other list's."""
+    values = cursor_parts(text, f"{table}.{order.name}", len(order.columns))
+    return [_key(value, table, column) for value, column in zip(values, order.columns, strict=True)]
+
+
+def cursor_parts(text: str, wanted: str, count: int) -> list[str]:
+    """Return the parts that a cursor of the list `wanted` carries; raise `BadArgument` else."""
     try:
         name, *values = bytes.fromhex(text).decode().split(_SEPARATOR)
     except (ValueError, UnicodeDecodeError):
         raise BadArgument(
             "this is no cursor; use endCursor, startCursor or an edge's cursor as it came"
         ) from None
-    if name != f"{table}.{order.name}" or len(values) != len(order.columns):
+    if name != wanted or len(values) != count:
         raise BadArgument(
             f"this cursor is of another list ({name[:60]!r}); it goes with the same field and "
             "orderBy that it came from"
         )
-    return [_key(value, table, column) for value, column in zip(values, order.columns, strict=True)]
+    return values
 
 
 def _key(value: str, table: str, column: str) -> Any:
@@ -130,7 +139,7 @@ class _Connection:
         # pageInfo keys alone, from an index. Numbering the rows for both at once
         # by window functions was measured at a quarter more.
         order = self.orders[at.argument("orderBy") or next(iter(self.orders))]
-        backward = _is_backward(at)
+        backward = is_backward(at)
         page = Page(
             backward=backward,
             has_bound=at.argument("before" if backward else "after") is not None,
@@ -182,7 +191,7 @@ class _Connection:
             .select_from(scope.source())
             .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
             .order_by(*order.directions(scope, backward=False))
-            .limit(at.bind(_page_size, sa.Integer()))
+            .limit(at.bind(page_size, sa.Integer()))
             .correlate(None)
             .subquery(name)
         )
@@ -199,7 +208,7 @@ class _Connection:
             source.select_from(scope.source())
             .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
             .order_by(*order.directions(scope, backward=backward))
-            .limit(at.bind(_page_size, sa.Integer()))
+            .limit(at.bind(page_size, sa.Integer()))
             .correlate(None)
         )
 
@@ -212,7 +221,7 @@ class _Connection:
             .where(*self._conditions(at, scope), *self._bounds(at, order, scope))
             .order_by(*order.directions(scope, backward=backward))
             .limit(sa.literal_column("1"))
-            .offset(at.bind(_page_size, sa.Integer()))
+            .offset(at.bind(page_size, sa.Integer()))
             .correlate(None)
         )
         # Not EXISTS, which would drop the order and with it the index.
@@ -270,7 +279,8 @@ def _bind_type(kind: Any) -> Any:
     return sa.BigInteger() if isinstance(kind, sa.Integer) else sa.Text()
 
 
-def _is_backward(at: At) -> bool:
+def is_backward(at: At) -> bool:
+    """Whether a page is walked to from the end; raise `BadArgument` for a mixed one."""
     if at.argument("first") is not None and at.argument("last") is not None:
         raise BadArgument("give first or last, not both")
     if at.argument("last") is None and at.argument("before") is not None:
@@ -280,7 +290,8 @@ def _is_backward(at: At) -> bool:
     return at.argument("last") is not None
 
 
-def _page_size(arguments: Mapping[str, Any]) -> int:
+def page_size(arguments: Mapping[str, Any]) -> int:
+    """Return how many rows a page has at most; raise `BadArgument` for a number out of range."""
     for name in ("first", "last"):
         if arguments.get(name) is not None:
             return in_range(name, arguments[name], 0, PAGE_LIMIT)
