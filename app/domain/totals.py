@@ -19,8 +19,7 @@ class TotalsGroup(Shaping):
     STAGE = "STAGE", "How far it had got."
     YEAR = (
         "YEAR",
-        "The years in which it can have happened: 2024, or 2020 to 2023, which is a group of its "
-        "own and neither 2020 nor 2021.",
+        "The years in which it can have happened; 2020 to 2023 is a group of its own.",
     )
 
 
@@ -30,8 +29,7 @@ class TotalsRollUp(Shaping):
     ITEMS = "ITEMS", "A transfer of an item counts for every broader item too."
     ACTORS = (
         "ACTORS",
-        "A transfer from or to an actor counts too for every actor for which that one acts, or "
-        "of which it is a part.",
+        "A transfer of an actor counts for all for which that one acts or of which it is part.",
     )
 
 
@@ -41,6 +39,5 @@ class TransferTotalOrder(Code):
     TRANSFERS_DESC = "TRANSFERS_DESC", "By the number of transfers, the largest groups first."
     GROUP_ASC = (
         "GROUP_ASC",
-        "By what they are grouped by, in the order of `groupBy`: years ascending, codes by "
-        "alphabet, actors and items in the order of their entry; groups without a value first.",
+        "As `groupBy` has it: by year, by code, by entry of the record; none stated comes first.",
     )

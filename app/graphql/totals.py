@@ -122,11 +122,11 @@ class TransferTotal:
     )
     without_quantity: int = table_field(
         totals.counted("without_quantity"),
-        "How many of them state no quantity; they add nothing, so the quantities are of the others.",
+        "How many of them state no quantity and add none: `quantities` are those of the others.",
     )
     without_value: int = table_field(
         totals.counted("without_value"),
-        "How many of them state no value; they add nothing, so the values are of the others.",
+        "How many of them state no value and add none: `values` are those of the others.",
     )
     without_figures: int = table_field(
         totals.counted("without_figures"), "How many of them state neither quantity nor value."
@@ -136,7 +136,13 @@ class TransferTotal:
     )
     transfers: Connection[Transfer] = page_field(
         Connection[Transfer],
-        connection("transfer", ORDERS["transfer"], joined=totals.behind, natural=SORTED),
+        connection(
+            "transfer",
+            ORDERS["transfer"],
+            joined=totals.behind,
+            natural=SORTED,
+            counted=totals.total_behind,
+        ),
         "The transfers of the group, those included whose measure is left out.",
         _MODULE,
         order_type=ORDER_TYPES["transfer"],
@@ -151,7 +157,8 @@ TRANSFER_TOTALS: Final[Any] = page_field(
     "apart. Without `states` in the filter only active ones count. A part's measure is left out "
     "where a transfer that it is part of is in the same group and states the same measure in the "
     "same unit, so a whole is not counted twice; the filter's `isPart` leaves parts out "
-    "altogether. Groups that count the same thing twice say so in `overlaps`.",
+    "altogether. What is given in return is a transfer too and counts as one. Groups that must "
+    "not be added to each other say so in `overlaps`.",
     _MODULE,
     more={
         "group_by": (

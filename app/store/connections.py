@@ -109,21 +109,23 @@ def _key(value: str, table: str, column: str) -> Any:
     return value
 
 
-def connection(
+def connection(  # noqa: PLR0913 - what a list is made of
     table: str,
     orders: Sequence[Order],
     *,
     joined: Joins = lambda _at, _scope: (),
     filters: Mapping[str, Filter] | None = None,
     natural: tuple[str, ...] = (),
+    counted: Callable[[At], Expression] | None = None,
 ) -> Read:
     """Read a page of the rows of `table` for which `joined` and the filter hold.
 
     `natural` are the columns by which joined rows come ordered from their index;
-    of a whole table every order has one.
+    of a whole table every order has one. `counted` gives how many rows there are
+    in all, where that is known without counting them.
     """
     by_name = {order.name: order for order in orders}
-    return _Connection(table, by_name, joined, filters or {}, natural).read
+    return _Connection(table, by_name, joined, filters or {}, natural, counted).read
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class _Connection:
     joined: Joins
     filters: Mapping[str, Filter]
     natural: tuple[str, ...]
+    counted: Callable[[At], Expression] | None
 
     def read(self, at: At) -> Expression:
         # Each field of the connection reads its own rows: nodes those of the page,
@@ -270,6 +273,8 @@ class _Connection:
         ]
 
     def _total(self, at: At) -> Expression:
+        if self.counted is not None:
+            return self.counted(at)
         scope = Scope(self.table, at.alias(), at.scope.moment)
         counted = sa.func.count(type_=sa.Integer())
         return subquery(scope.source(), counted, self._conditions(at, scope))

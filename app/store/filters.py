@@ -141,9 +141,7 @@ def under(column: str, table: str = "item", links: Sequence[str] = ("broader",))
     return make
 
 
-def _below(
-    at: At, scope: Scope, name: str, table: str, links: Sequence[str]
-) -> sa.Select[Any]:
+def _below(at: At, scope: Scope, name: str, table: str, links: Sequence[str]) -> sa.Select[Any]:
     root, cte_name = Scope(table, at.alias(), scope.moment), at.alias()
     roots: sa.Select[Any] = (
         sa.select(root["id"].label("id"))
@@ -156,7 +154,7 @@ def _below(
     # Nested where it is used, because its moment may be a column of the rows around it.
     below = roots.cte(cte_name, recursive=True, nesting=True)
     linked = Scope(table, at.alias(), scope.moment)
-    up = sa.literal_column(f"{cte_name}.id")
+    up: Expression = sa.literal_column(f"{cte_name}.id")
     step = (
         sa.select(linked["id"])
         .select_from(linked.source().join(below, sa.or_(*(linked[one] == up for one in links))))

@@ -59,7 +59,8 @@ class With(FunctionElement[str]):
 def _with(element: With, compiler: Any, **kw: Any) -> str:
     *selects, value = (compiler.process(clause, **kw) for clause in element.clauses)
     named = ", ".join(
-        f"{name} AS ({select})" for name, select in zip(element.names, selects, strict=True)
+        f"{name} AS MATERIALIZED ({select})"
+        for name, select in zip(element.names, selects, strict=True)
     )
     return f"(WITH RECURSIVE {named} SELECT {value})"
 

@@ -20,7 +20,7 @@ columns, so that links are read as those of a transfer are.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from app.domain.errors import BadArgument
 from app.store.connections import cursor_parts, is_backward, page_size
 from app.store.filters import ACTOR_LINKS, FILTERS
-from app.store.reading import At, Page, Read, Scope, column, link, subquery
+from app.store.reading import At, Moment, Page, Read, Scope, column, link
 from app.store.rows import NO_DATE
 from app.store.sql import (
     JSON_TEXT,
@@ -99,6 +99,11 @@ class Grouping:
         return tuple(name for group in self.by for name in GROUP_COLUMNS[group])
 
     @property
+    def rolled_columns(self) -> tuple[str, ...]:
+        """Those of them that are rolled up."""
+        return tuple(name for group in self.rolled for name in GROUP_COLUMNS[group])
+
+    @property
     def name(self) -> str:
         """What a cursor says that it belongs to."""
         return f"transferTotals.{'+'.join(self.by)}.{'+'.join(self.rolled)}"
@@ -143,6 +148,16 @@ class _Totals:
     grouping: Grouping
     prefix: str
 
+    @property
+    def moment(self) -> Moment:
+        """The moment of the reading, as nothing around the subselects has it.
+
+        SQLite would gather a subselect anew each time it is read from, were its
+        moment a column of other rows.
+        """
+        moment = self.at.scope.moment
+        return moment if moment.constant is None else replace(moment, position=moment.constant)
+
     def named(self, name: str) -> str:
         """Return the name of a subselect in the statement."""
         return f"{self.prefix}_{name}"
@@ -166,16 +181,14 @@ class _Totals:
     # --- from transfers to groups -----------------------------------------------
 
     def _subselects(self, *, backward: bool) -> list[tuple[str, Sql]]:
-        rolled = [one for group in self.grouping.rolled for one in self._ups(group)]
         made = [
-            ("base", self._base()),
-            *rolled,
-            ("members", self._members()),
+            *self._base_and_members(),
             ("groups", self._groups()),
             ("picked", self._picked(backward=backward)),
+            ("page", self._page()),
             ("above", self._above()),
             ("kin", self._kin()),
-            ("shared", self._shared()),
+            ("torn", self._torn()),
         ]
         for measure in MEASURES:
             made += [
@@ -184,11 +197,24 @@ class _Totals:
             ]
         return [(self.named(name), select) for name, select in made]
 
+    def _base_and_members(self) -> list[tuple[str, Sql]]:
+        """Where nothing is rolled up a transfer is in one group: the same rows serve as both."""
+        if not self.grouping.rolled:
+            return [("members", self._base())]
+        ups = [one for group in self.grouping.rolled for one in self._ups(group)]
+        return [("base", self._base()), *ups, ("members", self._members())]
+
+    @property
+    def _base_name(self) -> str:
+        return self.named("base" if self.grouping.rolled else "members")
+
     def _base(self) -> Sql:
-        inner = Scope("transfer", self.named("b"), self.at.scope.moment)
+        inner = Scope("transfer", self.named("b"), self.moment)
         a = inner.alias
-        columns = [f"{a}.id AS id", f"{a}.part_of AS part_of"]
-        columns += [f"{_written(a, name)} AS {name}" for name in self.grouping.columns]
+        own = {name: _written(a, name) for name in self.grouping.columns}
+        columns = [f"{a}.id AS id", f"{a}.part_of AS part_of", "1 AS copies"]
+        columns += [f"{_key_of(own.values())} AS key"]
+        columns += [f"{one} AS {name}" for name, one in own.items()]
         columns += [f"{a}.{name} AS {name}" for name in _FIGURES]
         conditions = [*self.conditions(inner), *inner.moment.holds("transfer", a)]
         return Sql(
@@ -210,35 +236,44 @@ class _Totals:
         ]
 
     def _ups(self, group: str) -> list[tuple[str, Sql]]:
-        """Return the closure of what is above, and the same with its size for each record."""
+        """Return the closure of what is above, the same with its size, and the sizes alone."""
         (name,) = GROUP_COLUMNS[group]
-        closure = self.named(f"{name}_above")
-        table, links = _ABOVE[group]
-        start = f"SELECT {name} AS id, {name} AS up FROM {self.named('base')} AS b "
+        closure, ups = self.named(f"{name}_above"), self.named(f"{name}_ups")
         pairs = Sql(
-            f"{start}WHERE {name} IS NOT NULL UNION ",
-            _step_up(self.at, closure, table, links),
+            f"SELECT DISTINCT {name} AS id, {name} AS up FROM {self.named('base')} AS b "
+            f"WHERE {name} IS NOT NULL UNION ",
+            _step_up(self.at, self.moment, closure, *_ABOVE[group]),
         )
-        counted = Sql(f"SELECT id, up, count(*) OVER (PARTITION BY id) AS ups FROM {closure} AS u")
-        return [(f"{name}_above", pairs), (f"{name}_ups", counted)]
+        # Grouped by one text, of which PostgreSQL expects few. Of what a recursion gives it
+        # expects millions, and three joins with millions are planned for any memory but ours.
+        # The casts are for SQLite, which finds nothing by a column without a type.
+        counted = (
+            "SELECT CAST(min(id) AS TEXT) AS id, CAST(min(up) AS TEXT) AS up, "
+            "count(*) OVER (PARTITION BY min(id)) AS ups "
+            f"FROM {closure} AS u GROUP BY id || '/' || up"
+        )
+        sizes = f"SELECT DISTINCT id, ups FROM {ups} AS u"
+        return [
+            (f"{name}_above", pairs),
+            (f"{name}_ups", Sql(counted)),
+            (f"{name}_sizes", Sql(sizes)),
+        ]
 
     def _members(self) -> Sql:
         """A transfer once for each group it is in; `copies` says of how many."""
         shown = {name: f"b.{name}" for name in self.grouping.columns}
-        joins, copies = "", "1"
-        for group in self.grouping.rolled:
-            (name,) = GROUP_COLUMNS[group]
+        joins = ""
+        for name in self.grouping.rolled_columns:
             shown[name] = f"{name}_u.up"
-            ups = self.named(f"{name}_ups")
-            joins += f" LEFT JOIN {ups} AS {name}_u ON {name}_u.id = b.{name}"
-            copies += f" * coalesce({name}_u.ups, 1)"
-        key = " || '/' || ".join(f"coalesce({one}, '')" for one in shown.values()) or "''"
-        columns = [f"{one} AS {name}" for name, one in shown.items()]
+            joins += f" LEFT JOIN {self.named(f'{name}_ups')} AS {name}_u ON {name}_u.id = b.{name}"
+        columns = ["b.id", f"{_key_of(shown.values())} AS key", f"{self._copies('u')} AS copies"]
+        columns += [f"{one} AS {name}" for name, one in shown.items()]
         columns += [f"b.{name}" for name in (*_FIGURES, "quantity_key", "value_key")]
-        return Sql(
-            f"SELECT b.id, {key} AS key, {copies} AS copies, {', '.join(columns)} "
-            f"FROM {self.named('base')} AS b{joins}"
-        )
+        return Sql(f"SELECT {', '.join(columns)} FROM {self.named('base')} AS b{joins}")
+
+    def _copies(self, mark: str) -> str:
+        sizes = [f"coalesce({name}_{mark}.ups, 1)" for name in self.grouping.rolled_columns]
+        return " * ".join(sizes)
 
     def _groups(self) -> Sql:
         kept = self.grouping.columns
@@ -254,6 +289,13 @@ class _Totals:
             "SELECT m.key AS key, count(*) AS transfers, -count(*) AS fewness, "
             f"max(m.copies) AS copies, {', '.join(columns)} "
             f"FROM {self.named('members')} AS m GROUP BY m.key"
+        )
+
+    def _page(self) -> Sql:
+        """The members of the groups of the page, which alone are added up."""
+        return Sql(
+            f"SELECT m.* FROM {self.named('members')} AS m "
+            f"WHERE m.key IN (SELECT g.key FROM {self.named('picked')} AS g)"
         )
 
     # --- the page ----------------------------------------------------------------
@@ -338,51 +380,60 @@ class _Totals:
         )
 
     # --- parts and wholes --------------------------------------------------------
+    # CROSS JOIN keeps SQLite to the order as written: nothing else is looked at
+    # where there are no parts. PostgreSQL goes its own way.
 
     def _above(self) -> Sql:
         """Whatever the state of the wholes in between: a part of a part stays one."""
         above = self.named("above")
         return Sql(
-            f"SELECT b.id AS id, b.part_of AS up FROM {self.named('base')} AS b "
+            f"SELECT b.id AS id, b.part_of AS up FROM {self._base_name} AS b "
             "WHERE b.part_of IS NOT NULL UNION ",
-            _step_up(self.at, above, "transfer", ("part_of",)),
+            _step_up(self.at, self.moment, above, "transfer", ("part_of",)),
         )
 
     def _kin(self) -> Sql:
-        base = self.named("base")
+        """`apart` says that the two are not in one group alone, and the same one."""
+        base = self._base_name
         same = [
             f"CASE WHEN part.{one}_key = whole.{one}_key THEN 1 ELSE 0 END AS {one}"
             for one in MEASURES
         ]
+        joins, apart = "", "part.key <> whole.key"
+        for mark in ("part", "whole") if self.grouping.rolled else ():
+            apart += f" OR {self._copies(mark)} > 1"
+            for name in self.grouping.rolled_columns:
+                joins += (
+                    f" LEFT JOIN {self.named(f'{name}_sizes')} AS {name}_{mark} "
+                    f"ON {name}_{mark}.id = {mark}.{name}"
+                )
         return Sql(
-            f"SELECT part.id AS id, whole.id AS up, {', '.join(same)} "
-            f"FROM {self.named('above')} AS a JOIN {base} AS part ON part.id = a.id "
-            f"JOIN {base} AS whole ON whole.id = a.up"
+            f"SELECT part.id AS id, whole.id AS up, {', '.join(same)}, "
+            f"CASE WHEN {apart} THEN 1 ELSE 0 END AS apart "
+            f"FROM {self.named('above')} AS a CROSS JOIN {base} AS part "
+            f"CROSS JOIN {base} AS whole{joins} WHERE part.id = a.id AND whole.id = a.up"
         )
 
-    def _shared(self) -> Sql:
-        """The keys of groups that count what another one counts too.
+    def _torn(self) -> Sql:
+        """The keys of groups in which a part or a whole is, and the other in another group.
 
-        A transfer that is in several groups is found by its copies (`overlaps`);
-        here, parts in one group whose measure a whole in another one includes.
+        A transfer that is in several groups itself is found by its copies (`overlaps`).
         """
-        members = self.named("members")
-        pairs = (
-            f"FROM {self.named('kin')} AS k JOIN {members} AS part ON part.id = k.id "
-            f"JOIN {members} AS whole ON whole.id = k.up "
-            "WHERE part.key <> whole.key AND (k.quantity = 1 OR k.value = 1)"
+        kin = f"{self.named('kin')} AS k WHERE k.apart = 1 AND (k.quantity = 1 OR k.value = 1)"
+        ids = f"SELECT k.id AS id FROM {kin} UNION SELECT k.up FROM {kin}"
+        return Sql(
+            f"SELECT DISTINCT m.key AS key FROM ({ids}) AS t "
+            f"CROSS JOIN {self.named('page')} AS m WHERE m.id = t.id"
         )
-        return Sql(f"SELECT part.key AS key {pairs} UNION SELECT whole.key {pairs}")
 
     def _left_out(self, measure: str) -> Sql:
-        members = self.named("members")
+        page = self.named("page")
         return Sql(
             "SELECT DISTINCT part.key AS key, part.id AS id, "
             f"part.{measure}_key AS unit_key, {_basis(measure, 'part')} AS basis "
-            f"FROM {self.named('kin')} AS k JOIN {members} AS part ON part.id = k.id "
-            f"JOIN {self.named('picked')} AS g ON g.key = part.key "
-            f"JOIN {members} AS whole ON whole.id = k.up AND whole.key = part.key "
-            f"WHERE k.{measure} = 1"
+            f"FROM {self.named('kin')} AS k CROSS JOIN {page} AS part CROSS JOIN {page} AS whole "
+            f"WHERE k.{measure} = 1 AND part.id = k.id "
+            "AND whole.id = k.up AND whole.key = part.key"
         )
 
     # --- sums --------------------------------------------------------------------
@@ -416,7 +467,7 @@ class _Totals:
             f"CASE WHEN m.{m}_lower IS NULL AND {about} THEN 9 ELSE 10 END AS least_tenths, "
             f"CASE WHEN m.{m}_upper IS NULL AND {about} THEN 11 ELSE 10 END AS most_tenths, "
             f"CASE WHEN {about} THEN 1 ELSE 0 END AS about "
-            f"FROM {self.named('picked')} AS g JOIN {self.named('members')} AS m ON m.key = g.key "
+            f"FROM {self.named('page')} AS m "
             f"LEFT JOIN {self.named(f'{m}_left_out')} AS o ON o.key = m.key AND o.id = m.id "
             f"WHERE m.{m}_key IS NOT NULL AND o.id IS NULL"
         )
@@ -441,6 +492,11 @@ def _written(alias: str, name: str) -> str:
     return f"substr({alias}.occurred_{bound}, 1, 4)"
 
 
+def _key_of(columns: Iterable[str]) -> str:
+    """Return the text that names a group; less than any other character stands in between."""
+    return " || '/' || ".join(f"coalesce({one}, '')" for one in columns) or "''"
+
+
 def _unit_key(scope: Scope, measure: str) -> Expression:
     """Units that differ in the case of their letters a to z alone are one."""
     return sa.func.lower(CodePoints(scope.typed(f"{measure}_unit", sa.Text())))
@@ -450,13 +506,13 @@ def _basis(measure: str, alias: str) -> str:
     return f"{alias}.value_basis" if measure == "value" else "CAST(NULL AS TEXT)"
 
 
-def _step_up(at: At, closure: str, table: str, links: Sequence[str]) -> Sql:
+def _step_up(at: At, moment: Moment, closure: str, table: str, links: Sequence[str]) -> Sql:
     """Return the recursive half of a closure (id, up): one link further up, by any of `links`.
 
     The union drops what is already there, so that a diamond counts once and a
     ring comes to its end.
     """
-    inner = Scope(table, at.alias(), at.scope.moment)
+    inner = Scope(table, at.alias(), moment)
     a = inner.alias
     ways = " UNION ALL ".join(f"SELECT {place} AS way" for place in range(len(links)))
     cases = " ".join(f"WHEN {place} THEN {a}.{name}" for place, name in enumerate(links))
@@ -491,9 +547,8 @@ def _scalar(value: str, source: str, type_: Any) -> Expression:
 
 
 def _of(scope: Scope) -> _Totals:
-    if not isinstance(scope.extra, _Totals):
-        raise AssertionError("a total's field is read outside of a total")
-    return scope.extra
+    totals: _Totals = scope.extra  # as `_Totals.read` put it there
+    return totals
 
 
 def grouped(group: str, read: Read) -> Read:
@@ -569,8 +624,8 @@ def parts_left_out_of(measure: str) -> Read:
 def overlaps(at: At) -> Expression:
     """Read whether a group counts what another group of the answer counts too."""
     totals, p = _of(at.scope), at.scope.alias
-    shared = f"EXISTS (SELECT 1 FROM {totals.named('shared')} AS s WHERE s.key = {p}.key)"
-    return as_json(Sql(f"({p}.copies > 1 OR {shared})", type_=sa.Boolean()), nullable=False)
+    torn = f"EXISTS (SELECT 1 FROM {totals.named('torn')} AS s WHERE s.key = {p}.key)"
+    return as_json(Sql(f"({p}.copies > 1 OR {torn})", type_=sa.Boolean()), nullable=False)
 
 
 def sums(measure: str) -> Read:
@@ -638,36 +693,13 @@ def sum_basis(at: At) -> Expression:
 
 
 def behind(at: At, inner: Scope) -> Sequence[Expression]:
-    """Return the conditions under which a transfer is in the group that is read."""
-    totals = _of(at.scope)
-    found = totals.conditions(inner)
-    for group in totals.grouping.by:
-        if group in totals.grouping.rolled:
-            found.append(_is_under(at, inner, group))
-        else:
-            found += [_is_same(at.scope, inner, name) for name in GROUP_COLUMNS[group]]
-    return found
+    """Return the condition under which a transfer is in the group that is read."""
+    members, key = _of(at.scope).named("page"), f"{at.scope.alias}.key"
+    # Not IN, of which SQLite would gather the list anew for every transfer.
+    found = f"SELECT 1 FROM {members} AS m WHERE m.id = {inner.alias}.id AND m.key = {key}"
+    return [Sql(f"EXISTS ({found})", type_=sa.Boolean())]
 
 
-def _is_same(group: Scope, inner: Scope, name: str) -> Expression:
-    own, wanted = _written(inner.alias, name), f"{group.alias}.{name}"
-    # Not IS NOT DISTINCT FROM, for which PostgreSQL has no index.
-    return Sql(
-        f"({own} = {wanted} OR ({own} IS NULL AND {wanted} IS NULL))", type_=sa.Boolean()
-    )
-
-
-def _is_under(at: At, inner: Scope, group: str) -> Expression:
-    """The transfer's own actor or item is the group's, or one below it."""
-    (name,) = GROUP_COLUMNS[group]
-    table, links = _ABOVE[group]
-    own, wanted, below = f"{inner.alias}.{name}", f"{at.scope.alias}.{name}", at.alias()
-    linked = Scope(table, at.alias(), at.scope.moment)
-    up = " OR ".join(f"{linked.alias}.{one} = {below}.id" for one in links)
-    return Sql(
-        f"({own} IN (WITH RECURSIVE {below} (id) AS (SELECT {wanted} UNION "
-        f"SELECT {linked.alias}.id FROM {below}, {table} AS {linked.alias} WHERE ({up}) AND ",
-        sa.and_(*linked.moment.holds(table, linked.alias)),
-        f") SELECT id FROM {below}) OR ({own} IS NULL AND {wanted} IS NULL))",
-        type_=sa.Boolean(),
-    )
+def total_behind(at: At) -> Expression:
+    """Return how many transfers are in the group that is read, which is counted already."""
+    return at.scope.raw("transfers", sa.BigInteger())
