@@ -52,6 +52,7 @@ def a_sum(amount: str | None, lower: str | None, upper: str | None, **more: Any)
 
 # --- the demo -------------------------------------------------------------------------
 
+
 def from_russia(demo: Ledger, item: str, more: str = "") -> str:
     """Return a filter for what Russia gave North Korea of an item."""
     ids = [
