@@ -216,7 +216,7 @@ class _Totals:
         columns += [f"{_key_of(own.values())} AS key"]
         columns += [f"{one} AS {name}" for name, one in own.items()]
         columns += [f"{a}.{name} AS {name}" for name in _FIGURES]
-        conditions = [*self.conditions(inner), *inner.moment.holds("transfer", a)]
+        conditions = [*self._conditions(inner), *inner.moment.holds("transfer", a)]
         return Sql(
             f"SELECT {', '.join(columns)}, ",
             _unit_key(inner, "quantity"),
@@ -226,8 +226,8 @@ class _Totals:
             sa.and_(*conditions),
         )
 
-    def conditions(self, inner: Scope) -> list[Expression]:
-        """Return the conditions of the question's filter, on transfers under any alias."""
+    def _conditions(self, inner: Scope) -> list[Expression]:
+        """Return the conditions of the question's filter."""
         given = self.at.argument("filter") or {}
         return [
             condition
@@ -236,9 +236,9 @@ class _Totals:
         ]
 
     def _ups(self, group: str) -> list[tuple[str, Sql]]:
-        """Return the closure of what is above, the same with its size, and the sizes alone."""
+        """Return the closure of what is above, and the same with its size for each record."""
         (name,) = GROUP_COLUMNS[group]
-        closure, ups = self.named(f"{name}_above"), self.named(f"{name}_ups")
+        closure = self.named(f"{name}_above")
         pairs = Sql(
             f"SELECT DISTINCT {name} AS id, {name} AS up FROM {self.named('base')} AS b "
             f"WHERE {name} IS NOT NULL UNION ",
@@ -252,28 +252,20 @@ class _Totals:
             "count(*) OVER (PARTITION BY min(id)) AS ups "
             f"FROM {closure} AS u GROUP BY id || '/' || up"
         )
-        sizes = f"SELECT DISTINCT id, ups FROM {ups} AS u"
-        return [
-            (f"{name}_above", pairs),
-            (f"{name}_ups", Sql(counted)),
-            (f"{name}_sizes", Sql(sizes)),
-        ]
+        return [(f"{name}_above", pairs), (f"{name}_ups", Sql(counted))]
 
     def _members(self) -> Sql:
         """A transfer once for each group it is in; `copies` says of how many."""
         shown = {name: f"b.{name}" for name in self.grouping.columns}
-        joins = ""
+        joins, copies = "", "1"
         for name in self.grouping.rolled_columns:
             shown[name] = f"{name}_u.up"
+            copies += f" * coalesce({name}_u.ups, 1)"
             joins += f" LEFT JOIN {self.named(f'{name}_ups')} AS {name}_u ON {name}_u.id = b.{name}"
-        columns = ["b.id", f"{_key_of(shown.values())} AS key", f"{self._copies('u')} AS copies"]
+        columns = ["b.id", f"{_key_of(shown.values())} AS key", f"{copies} AS copies"]
         columns += [f"{one} AS {name}" for name, one in shown.items()]
         columns += [f"b.{name}" for name in (*_FIGURES, "quantity_key", "value_key")]
         return Sql(f"SELECT {', '.join(columns)} FROM {self.named('base')} AS b{joins}")
-
-    def _copies(self, mark: str) -> str:
-        sizes = [f"coalesce({name}_{mark}.ups, 1)" for name in self.grouping.rolled_columns]
-        return " * ".join(sizes)
 
     def _groups(self) -> Sql:
         kept = self.grouping.columns
@@ -393,31 +385,24 @@ class _Totals:
         )
 
     def _kin(self) -> Sql:
-        """`apart` says that the two are not in one group alone, and the same one."""
+        """`apart` says that the two are not of one group before anything is rolled up."""
         base = self._base_name
         same = [
             f"CASE WHEN part.{one}_key = whole.{one}_key THEN 1 ELSE 0 END AS {one}"
             for one in MEASURES
         ]
-        joins, apart = "", "part.key <> whole.key"
-        for mark in ("part", "whole") if self.grouping.rolled else ():
-            apart += f" OR {self._copies(mark)} > 1"
-            for name in self.grouping.rolled_columns:
-                joins += (
-                    f" LEFT JOIN {self.named(f'{name}_sizes')} AS {name}_{mark} "
-                    f"ON {name}_{mark}.id = {mark}.{name}"
-                )
         return Sql(
             f"SELECT part.id AS id, whole.id AS up, {', '.join(same)}, "
-            f"CASE WHEN {apart} THEN 1 ELSE 0 END AS apart "
+            "CASE WHEN part.key <> whole.key THEN 1 ELSE 0 END AS apart "
             f"FROM {self.named('above')} AS a CROSS JOIN {base} AS part "
-            f"CROSS JOIN {base} AS whole{joins} WHERE part.id = a.id AND whole.id = a.up"
+            f"CROSS JOIN {base} AS whole WHERE part.id = a.id AND whole.id = a.up"
         )
 
     def _torn(self) -> Sql:
         """The keys of groups in which a part or a whole is, and the other in another group.
 
-        A transfer that is in several groups itself is found by its copies (`overlaps`).
+        A transfer that is in several groups itself is found by its copies (`overlaps`). Two
+        that are of one group before the roll-up are in the same ones after it.
         """
         kin = f"{self.named('kin')} AS k WHERE k.apart = 1 AND (k.quantity = 1 OR k.value = 1)"
         ids = f"SELECT k.id AS id FROM {kin} UNION SELECT k.up FROM {kin}"
