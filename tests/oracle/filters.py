@@ -72,6 +72,25 @@ def is_under(column: str) -> Test:
     return test
 
 
+def acts_under(column: str) -> Test:
+    """Let through rows whose actor is one of those given, acts for one, or is part of one."""
+
+    def test(row: Seen, given: Any) -> bool:
+        wanted = {plain_id(value) for value in given}
+        ahead, seen = [row.one("actor", row[column])], set[str]()
+        while ahead:
+            actor = ahead.pop()
+            if actor is None or actor["id"] in seen:
+                continue
+            if actor["id"] in wanted:
+                return True
+            seen.add(actor["id"])
+            ahead += [actor.one("actor", actor[link]) for link in ("acts_for", "part_of")]
+        return False
+
+    return test
+
+
 def from_day(prefix: str) -> Test:
     """Let through what can be of a day or later."""
     return lambda row, day: bool(row[prefix] is not None and row[f"{prefix}_latest"] >= day)
@@ -132,6 +151,8 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "parties": among("giver", "receiver"),
         "items": among("item"),
         "itemsUnder": is_under("item"),
+        "giversUnder": acts_under("giver"),
+        "receiversUnder": acts_under("receiver"),
         "natures": among("nature"),
         "stages": among("stage"),
         "usedAgainst": among("used_against"),
