@@ -47,6 +47,7 @@ from graphql.execution.values import VariableValues
 
 from app.domain.archive_ids import id_kind
 from app.domain.errors import BadArgument, TooDeep
+from app.domain.totals import Shaping
 from app.store.plan import Bound, Statement, compile_plan
 from app.store.reading import Getter, Read, Scope
 from app.store.sql import Expression, json_constant, json_object, parameter
@@ -196,6 +197,8 @@ def _list_shape(declared: GraphQLList[Any], value: Any) -> Shape:
         return frozenset(id_kind(one) for one in _flat(value))
     if isinstance(named, GraphQLInputObjectType):
         return tuple(_shape(declared.of_type, one) for one in value)
+    if any(isinstance(one, Shaping) for one in _flat(value)):
+        return tuple(_flat(value))
     return True
 
 

@@ -58,6 +58,14 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "givers": (Ids, "Transfers from one of these actors."),
         "receivers": (Ids, "Transfers to one of these actors."),
         "parties": (Ids, "Transfers from or to one of these actors."),
+        "givers_under": (
+            Ids,
+            "Transfers from one of these, or from any that acts for it or is part of it.",
+        ),
+        "receivers_under": (
+            Ids,
+            "Transfers to one of these, or to any that acts for it or is part of it.",
+        ),
         "items": (Ids, "Transfers of exactly one of these items."),
         "items_under": (Ids, "Transfers of one of these items or of a narrower one."),
         "natures": (list[codes.Nature], "Transfers of these natures."),

@@ -21,6 +21,7 @@ from app.graphql.records import (
 )
 from app.graphql.scalars import DateTime, Position
 from app.graphql.search import SearchConnection, search_field
+from app.graphql.totals import TRANSFER_TOTALS, TransferTotal
 from app.store import findings as found
 from app.store import roots
 from app.store.connections import PAGE_LIMIT, connection
@@ -103,7 +104,7 @@ class Reading:
             joined=found.found,
             filters=found.FILTERS,
             node=found.listed,
-            counted=found.counted,
+            counted_as=found.counted,
         ),
         "The findings of all active records: what is held beside the claims about it.",
         _MODULE,
@@ -111,6 +112,7 @@ class Reading:
         order_type=ORDER_TYPES["finding"],
         weight=60,
     )
+    transfer_totals: Connection[TransferTotal] = TRANSFER_TOTALS
     changeset: Changeset | None = argument_field(
         Changeset | None,
         roots.one_changeset,

@@ -9,7 +9,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.types.scalar import ScalarDefinition
 
-from app.domain import codes
+from app.domain import codes, totals
 from app.domain.errors import InvalidValue
 from app.domain.instants import instant
 
@@ -135,6 +135,9 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.OriginKind, None, "What sort of document a chain of claims begins with."),
         (codes.ChainDirection, None, "Which way derivations are followed."),
         (codes.SearchMatch, None, "How a record has the words searched for, the best way first."),
+        (totals.TotalsGroup, None, "What transfers are grouped by."),
+        (totals.TotalsRollUp, None, "What counts for those above it, too."),
+        (totals.TransferTotalOrder, None, "In which order totals are listed."),
     )
 }
 

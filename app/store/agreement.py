@@ -221,7 +221,8 @@ def interval(row: Scope) -> tuple[End, End]:
     has_rest = rest > _number(0)
     about_less = amount - tenth - sa.case((has_rest, _number(1)), else_=_number(0))
     about_more = sa.case(
-        (amount > _number(_LARGEST_ABOUT), _number(MAX_THOUSANDTHS)), else_=amount + tenth
+        (amount > _number(MAX_THOUSANDTHS) - tenth, _number(MAX_THOUSANDTHS)),
+        else_=amount + tenth,
     )
     least = sa.case((lower.is_not(None), lower), (is_about, about_less), else_=amount)
     most = sa.case((upper.is_not(None), upper), (is_about, about_more), else_=amount)
@@ -231,9 +232,6 @@ def interval(row: Scope) -> tuple[End, End]:
         (least, sa.case((least_is_about, _number(10) - rest), else_=_number(0))),
         (most, sa.case((most_is_about, rest), else_=_number(0))),
     )
-
-
-_LARGEST_ABOUT: Final = MAX_THOUSANDTHS // 11 * 10
 
 
 def _number(value: int) -> Expression:

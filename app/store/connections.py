@@ -32,6 +32,9 @@ DEFAULT_PAGE: Final = 20
 PAGE_LIMIT: Final = 100
 
 SEPARATOR: Final = "\x1f"
+SORTED: Final = ("",)
+"""`natural` of a list that comes from no index: each of its orders is sorted."""
+
 _LARGEST_INTEGER: Final = 2**63 - 1
 _INTEGER: Final = re.compile(r"[0-9]{1,19}")
 
@@ -120,17 +123,21 @@ def connection(  # noqa: PLR0913 - what a list is made of
     filters: Mapping[str, Filter] | None = None,
     natural: tuple[str, ...] = (),
     node: Callable[[At, Scope], Expression] = lambda at, scope: at.select(scope),
-    counted: Callable[[At], str] | None = None,
+    counted: Callable[[At], Expression] | None = None,
+    counted_as: Callable[[At], str] | None = None,
 ) -> Read:
     """Read a page of the rows of `table` for which `joined` and the filter hold.
 
     `natural` are the columns by which joined rows come ordered from their index;
     of a whole table every order has one. `node` reads what stands at a place,
-    where that is not the row itself. `counted` names other rows, as many, that are
-    counted faster.
+    where that is not the row itself. `counted` gives how many rows there are in
+    all, where that is known without counting them; `counted_as` names other
+    rows, as many, that are counted faster.
     """
     by_name = {order.name: order for order in orders}
-    return _Connection(table, by_name, joined, filters or {}, natural, node, counted).read
+    return _Connection(
+        table, by_name, joined, filters or {}, natural, node, counted, counted_as
+    ).read
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,8 @@ class _Connection:
     filters: Mapping[str, Filter]
     natural: tuple[str, ...]
     node: Callable[[At, Scope], Expression]
-    counted: Callable[[At], str] | None
+    counted: Callable[[At], Expression] | None
+    counted_as: Callable[[At], str] | None
 
     def read(self, at: At) -> Expression:
         # Each field of the connection reads its own rows: nodes those of the page,
@@ -296,7 +304,9 @@ class _Connection:
         ]
 
     def _total(self, at: At) -> Expression:
-        table = self.table if self.counted is None else self.counted(at)
+        if self.counted is not None:
+            return self.counted(at)
+        table = self.table if self.counted_as is None else self.counted_as(at)
         scope = Scope(table, at.alias(), at.scope.moment)
         counted = sa.func.count(type_=sa.Integer())
         return subquery(scope.source(), counted, self._conditions(at, scope))

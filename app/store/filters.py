@@ -26,6 +26,9 @@ Filter: TypeAlias = Callable[[At, Scope, str, Any], Sequence[Expression]]
 LIST_LIMIT: Final = 100
 NAME_LIMIT: Final = 500
 
+ACTOR_LINKS: Final = ("acts_for", "part_of")
+"""The columns that lead from an actor to those for whom what it does counts too."""
+
 
 def among(*columns: str) -> Filter:
     """Rows in which one of `columns` has one of the values given."""
@@ -175,36 +178,35 @@ def is_given(column: str) -> Filter:
     return make
 
 
-def under(column: str) -> Filter:
-    """Rows whose item is one of those given, or narrower at any depth."""
+def under(column: str, table: str = "item", links: Sequence[str] = ("broader",)) -> Filter:
+    """Rows whose item (or actor) is one of those given, or below one by `links` at any depth."""
 
     def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
         if given is None:
             return ()
-        return [scope[column].in_(_narrower(at, scope, name))]
+        return [scope[column].in_(_below(at, scope, name, table, links))]
 
     return make
 
 
-def _narrower(at: At, scope: Scope, name: str) -> sa.Select[Any]:
-    root, cte_name = Scope("item", at.alias(), scope.moment), at.alias()
+def _below(at: At, scope: Scope, name: str, table: str, links: Sequence[str]) -> sa.Select[Any]:
+    root, cte_name = Scope(table, at.alias(), scope.moment), at.alias()
     roots: sa.Select[Any] = (
         sa.select(root["id"].label("id"))
         .select_from(root.source())
         .where(
             AmongTexts(root["id"], at.bind(_list(name), sa.Text())),
-            *scope.moment.holds("item", root.alias),
+            *scope.moment.holds(table, root.alias),
         )
     )
     # Nested where it is used, because its moment may be a column of the rows around it.
     below = roots.cte(cte_name, recursive=True, nesting=True)
-    item = Scope("item", at.alias(), scope.moment)
+    linked = Scope(table, at.alias(), scope.moment)
+    up: Expression = sa.literal_column(f"{cte_name}.id")
     step = (
-        sa.select(item["id"])
-        .select_from(
-            item.source().join(below, item["broader"] == sa.literal_column(f"{cte_name}.id"))
-        )
-        .where(*scope.moment.holds("item", item.alias))
+        sa.select(linked["id"])
+        .select_from(linked.source().join(below, sa.or_(*(linked[one] == up for one in links))))
+        .where(*scope.moment.holds(table, linked.alias))
     )
     below = below.union(step)
     return sa.select(sa.literal_column(f"{cte_name}.id")).select_from(below)
@@ -277,6 +279,8 @@ FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
         "givers": among("giver"),
         "receivers": among("receiver"),
         "parties": among("giver", "receiver"),
+        "giversUnder": under("giver", "actor", ACTOR_LINKS),
+        "receiversUnder": under("receiver", "actor", ACTOR_LINKS),
         "items": among("item"),
         "itemsUnder": under("item"),
         "natures": among("nature"),

@@ -117,7 +117,8 @@ def diff(at: At) -> Expression:
     """Read what changed between the versions `from` and `to`, in field order.
 
     Backwards the values trade places. A field that came back to where it was
-    is no difference. Nothing lies beyond the version read: it is the newest one
+    is no difference; of a difference the revision is the one that made it last.
+    Nothing lies beyond the version read: it is the newest one
     at the moment of the reading.
     """
     low, high, is_forward = _ends(at)
@@ -138,6 +139,8 @@ def diff(at: At) -> Expression:
     )
     rows = (
         sa.select(
+            last["record_id"].label("record_id"),
+            last["version"].label("version"),
             last["field"].label("field"),
             sa.case((is_forward, start_value), else_=last["after"]).label("before"),
             sa.case((is_forward, last["after"]), else_=start_value).label("after"),

@@ -65,10 +65,12 @@ class Moment:
     """When the ledger is read: now (`position` None), or as of a position.
 
     `marked` says that ids carry the position, as they do inside an archive.
+    `constant` is the position too, where it can be told without the rows around.
     """
 
     position: Expression | None = None
     marked: bool = False
+    constant: Expression | None = None
 
     def holds(self, table: str, alias: str) -> list[Expression]:
         """Return the conditions under which a row of `table` is part of that moment."""

@@ -150,7 +150,8 @@ def archive(at: At) -> Expression:
         )
     # Named once, so that it is found out once however often it is compared with.
     rows = sa.select(position.label("position")).correlate(None).subquery(alias)
-    moment = Moment(sa.literal_column(f"{alias}.position", sa.BigInteger()), marked=True)
+    named = sa.literal_column(f"{alias}.position", sa.BigInteger())
+    moment = Moment(named, marked=True, constant=position)
     return subquery(rows, at.select(Scope("head", alias, moment)))
 
 

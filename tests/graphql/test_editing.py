@@ -91,6 +91,22 @@ def test_diff_reads_forwards_and_backwards(own_demo: Ledger) -> None:
     assert {"field": "quantity", "before": None, "after": heads("26")} in whole
 
 
+def test_a_difference_is_part_of_the_last_revision_that_moved_the_field(own_demo: Ledger) -> None:
+    horses = own_demo.transfer("E1")
+    version = trail(own_demo, horses)["version"]
+    own_demo.commit(revised_count(own_demo, horses, version, "26"))
+    own_demo.commit(revised_count(own_demo, horses, version + 1, "27"))
+    diff = "{ field revision { version recordId } }"
+
+    found = own_demo.ask(
+        f'{{ transfer(id: "{horses}") {{ on: diff(from: {version}) {diff} '
+        f"back: diff(from: {version + 2}, to: {version}) {diff} }} }}"
+    )["transfer"]
+
+    revision = {"version": version + 2, "recordId": horses}
+    assert found["on"] == found["back"] == [{"field": "quantity", "revision": revision}]
+
+
 def test_blame_names_for_each_field_who_set_it_last_and_why(own_demo: Ledger) -> None:
     horses = own_demo.transfer("E1")
     version = trail(own_demo, horses)["version"]

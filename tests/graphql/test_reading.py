@@ -647,3 +647,19 @@ def test_null_for_a_variable_that_stands_where_none_is_taken_is_refused(
 
     assert code == "BAD_VARIABLES"
     assert "$v" in message
+
+
+def test_a_difference_names_the_revision_that_made_it_last(demo: Ledger) -> None:
+    """Over several versions too, and whichever way it is read."""
+    horses = demo.transfer("E1")
+    shown = "{ field revision { version changes { field } } }"
+
+    found = demo.ask(
+        f'{{ transfer(id: "{horses}") {{ version on: diff(from: 0) {shown} '
+        f"back: diff(from: 99, to: 0) {shown} }} }}"
+    )["transfer"]
+
+    assert found["on"] == found["back"]
+    for change in found["on"]:
+        assert {"field": change["field"]} in change["revision"]["changes"]
+    assert {change["revision"]["version"] for change in found["on"]} > {1}

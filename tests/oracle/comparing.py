@@ -30,6 +30,7 @@ LIMITS = (
     "DOCUMENT_TOO_LONG",
     "VARIABLES_TOO_LARGE",
     "TOO_COSTLY",
+    "READ_TIMED_OUT",
 )
 """The codes under which a server refuses what is too much for it."""
 

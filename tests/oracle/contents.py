@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any
 
 from app.domain.texts import name_key
+from tests.oracle import findings
 from tests.oracle.pages import Listing, Order, cursor_of
 from tests.oracle.resolvers import LISTINGS
-from tests.oracle.tables import NODES, RECORDS, Row, Tables
+from tests.oracle.tables import NODES, RECORDS, Row, Seen, Tables
 
 _NAMED = re.compile(r"\{\{(\w+):(?:([\w.]+):)?(\d+)\}\}")
 
@@ -41,12 +42,22 @@ class Contents:
         records = [row for kind in RECORDS for row in rows[kind]]
         return {
             "nameContains": [*names, *parts, *map(str.upper, parts), *map(name_key, parts)],
+            "textContains": self._some_texts(),
             "externalRefs": _values(records, "external_ref"),
             "countries": _values(rows["actor"], "country"),
             "hsCodePrefix": ["01", *_values(rows["item"], "hs_code")],
             "languages": _values(rows["citation"], "language"),
             "urls": _values(rows["citation"], "url"),
         }
+
+    def _some_texts(self) -> Sequence[str]:
+        """Return pieces of the prose of records, some in another case."""
+        prose = (("transfer", "title"), ("transfer", "summary"), ("citation", "title"),
+                 ("citation", "url"), ("claim", "value_text"), ("claim", "locator"),
+                 ("actor", "description"), ("item", "name"))  # fmt: skip
+        found = sorted({t for kind, name in prose for t in _values(self.tables.rows[kind], name)})
+        parts = [text[start : start + 6] for text in found for start in (0, 5)]
+        return [*parts, *(part.swapcase() for part in parts[::3])]
 
     @cached_property
     def days(self) -> Sequence[str]:
@@ -85,8 +96,14 @@ class Contents:
         if table in NODES:
             *_, newest = self.tables.with_id(table, self.tables.places[table][place])
             return newest
-        rows = self.tables.rows[table]
+        rows = self.findings if table == "finding_key" else self.tables.rows[table]
         return rows[place % len(rows)]
+
+    @cached_property
+    def findings(self) -> Sequence[Row]:
+        """The rows of the present findings."""
+        here = Seen(self.tables, None, "head", self.tables.rows["head"][0])
+        return [found.row for found in findings.every(here)]
 
     def cursors(self, table: str) -> int:
         """Return how many cursors there are to name of a table."""

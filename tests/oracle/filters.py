@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import string
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.domain.archive_ids import plain_id
 from app.domain.texts import name_key
+from tests.oracle import findings
 from tests.oracle.tables import Seen
 
 Test = Callable[[Seen, Any], bool]
@@ -30,6 +33,27 @@ def has_name(row: Seen, given: str) -> bool:
     return name_key(given) in name_key(row["name"])
 
 
+def has_text(*columns: str) -> Test:
+    """Let through what has the words in one of its texts, but for the case of A to Z."""
+
+    def test(row: Seen, given: str) -> bool:
+        words = unicodedata.normalize("NFC", given).translate(_LOWER)
+        return any(words in text.translate(_LOWER) for text in _texts(row, columns))
+
+    return test
+
+
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def _texts(row: Seen, columns: Sequence[str]) -> Iterator[str]:
+    for value in (row[column] for column in columns):
+        if isinstance(value, list):
+            yield from (alias["text"] for alias in value)
+        elif value is not None:
+            yield value["exact"] if isinstance(value, dict) else value
+
+
 def starts(row: Seen, given: str) -> bool:
     """Let through items whose code starts so."""
     return row["hs_code"] is not None and row["hs_code"].startswith(given)
@@ -44,6 +68,25 @@ def is_under(column: str) -> Test:
         while item is not None and item["id"] not in wanted:
             item = item.one("item", item["broader"])
         return item is not None
+
+    return test
+
+
+def acts_under(column: str) -> Test:
+    """Let through rows whose actor is one of those given, acts for one, or is part of one."""
+
+    def test(row: Seen, given: Any) -> bool:
+        wanted = {plain_id(value) for value in given}
+        ahead, seen = [row.one("actor", row[column])], set[str]()
+        while ahead:
+            actor = ahead.pop()
+            if actor is None or actor["id"] in seen:
+                continue
+            if actor["id"] in wanted:
+                return True
+            seen.add(actor["id"])
+            ahead += [actor.one("actor", actor[link]) for link in ("acts_for", "part_of")]
+        return False
 
     return test
 
@@ -68,6 +111,12 @@ def revised(row: Seen, given: Any) -> bool:
     )
 
 
+def cited(found: Seen, given: Any) -> bool:
+    """Let through findings that a claim is about which cites one of the documents."""
+    wanted = {plain_id(value) for value in given}
+    return any(claim["citation"] in wanted for claim in findings.about(found))
+
+
 _RECORD: Mapping[str, Test] = {
     "ids": among("id"),
     "states": among("state"),
@@ -84,6 +133,7 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "actsFor": among("acts_for"),
         "partOf": among("part_of"),
         "nameContains": has_name,
+        "textContains": has_text("name", "aliases", "description"),
     },
     "item": _RECORD
     | {
@@ -91,6 +141,7 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "broader": among("broader"),
         "under": is_under("id"),
         "nameContains": has_name,
+        "textContains": has_text("name", "aliases", "description"),
         "hsCodePrefix": starts,
     },
     "transfer": _RECORD
@@ -100,6 +151,8 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "parties": among("giver", "receiver"),
         "items": among("item"),
         "itemsUnder": is_under("item"),
+        "giversUnder": acts_under("giver"),
+        "receiversUnder": acts_under("receiver"),
         "natures": among("nature"),
         "stages": among("stage"),
         "usedAgainst": among("used_against"),
@@ -108,6 +161,9 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "considerationFor": among("consideration_for"),
         "occurredFrom": from_day("occurred"),
         "occurredTo": to_day("occurred"),
+        "textContains": has_text(
+            "title", "summary", "origin", "destination", "route", "transport", "purpose"
+        ),
     },
     "citation": _RECORD
     | {
@@ -118,6 +174,7 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "urls": among("url"),
         "publishedFrom": from_day("published"),
         "publishedTo": to_day("published"),
+        "textContains": has_text("title", "url"),
     },
     "claim": _RECORD
     | {
@@ -127,6 +184,15 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "citations": among("citation"),
         "assertedBy": among("asserted_by"),
         "records": among("value_record"),
+        "textContains": has_text("quote", "locator", "value_text"),
+    },
+    "finding_key": {
+        "statuses": lambda found, given: findings.status(found) in given,
+        "fields": among("field"),
+        "kinds": lambda found, given: found["kind"].upper() in given,
+        "records": among("record"),
+        "hasClaims": lambda found, wanted: bool(findings.about(found)) is wanted,
+        "citations": cited,
     },
     "changeset": {
         "kinds": among("kind"),
@@ -141,9 +207,9 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
 """A member that is absent or null lets everything through; an empty list, nothing."""
 
 
-def fits(row: Seen, given: Mapping[str, Any]) -> bool:
+def fits(table: str, row: Seen, given: Mapping[str, Any]) -> bool:
     """Whether a row fits all that is given; records are ACTIVE unless states are named."""
-    tests = FILTERS.get(row.table, {})
+    tests = FILTERS.get(table, {})
     if "states" in tests and given.get("states") is None and row["state"] != "ACTIVE":
         return False
     return all(tests[name](row, value) for name, value in given.items() if value is not None)
@@ -157,6 +223,6 @@ def check_filter(given: Mapping[str, Any]) -> str | None:
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and "\x00" in text:
                 return "the character U+0000"
-    if len(given.get("nameContains") or "") > TEXT_LIMIT:
+    if any(len(given.get(name) or "") > TEXT_LIMIT for name in ("nameContains", "textContains")):
         return "too long a text"
     return None

@@ -7,7 +7,7 @@ the page is cut out of the result.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,14 @@ class Listing:
     table: str
     belongs: Callable[[Seen, Seen], bool] = lambda _of, _row: True
     orders: tuple[Order, ...] = ()
+    rows: Callable[[Any], Iterable[Seen]] | None = None
+    """Where the rows come from, if not from the table of that name."""
+
+    def found(self, of: Any) -> Iterable[Seen]:
+        """Return the rows of the whole list, unfiltered, in any order."""
+        if self.rows is not None:
+            return self.rows(of)
+        return [row for row in of.every(self.table) if self.belongs(of, row)]
 
     def order(self, arguments: Arguments) -> Order:
         """Return the order asked for; the first one where none is."""
@@ -79,10 +87,10 @@ def cursor_of(table: str, order: Order, row: Mapping[str, Any]) -> str:
     return "\x1f".join(words).encode().hex()
 
 
-def page_of(listing: Listing, of: Seen, arguments: Arguments) -> Page:
+def page_of(listing: Listing, of: Any, arguments: Arguments) -> Page:
     """Return the page that is asked for; its arguments have been checked."""
     order, given = listing.order(arguments), arguments.get("filter") or {}
-    rows = [row for row in of.every(listing.table) if listing.belongs(of, row) and fits(row, given)]
+    rows = [row for row in listing.found(of) if fits(listing.table, row, given)]
     rows.sort(key=lambda row: _key(order, row), reverse=order.descending)
     inside = [row for row in rows if _is_between(listing, order, row, arguments)]
     if arguments.get("last") is not None:

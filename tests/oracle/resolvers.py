@@ -12,11 +12,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.domain.archive_ids import id_kind, marked_position, plain_id
-from app.domain.decimals import decimal_text
-from app.domain.edtf_dates import OPEN_END, OPEN_START
+from app.domain.archive_ids import finding_parts, id_kind, marked_position, plain_id
 from app.domain.kinds import KINDS
+from tests.oracle import findings
 from tests.oracle.pages import BadArgument, Edge, Listing, Order, Page, check_page, page_of
+from tests.oracle.shapes import date, measure
 from tests.oracle.tables import RECORDS, Seen
 
 Arguments = Mapping[str, Any]
@@ -62,6 +62,9 @@ _READING_LISTS = {
     "citations": _all("citation"),
     "claims": _all("claim"),
     "changesets": _all("changeset"),
+    "findings": Listing(
+        "finding_key", orders=_both("RECORD", "record", "place"), rows=findings.every
+    ),
 }
 _RECORD_LISTS = {
     "history": Listing(
@@ -103,6 +106,20 @@ LISTINGS: Mapping[str, Mapping[str, Listing]] = {
             lambda of, row: row["parent"] == of["id"],
             (Order("CLAIM_ASC", ("claim",)),),
         ),
+    },
+    "Finding": {
+        "claims": Listing("claim", orders=ORDERS["claim"], rows=findings.about),
+        "history": Listing(
+            "change",
+            lambda of, row: (
+                (row["record_id"], row["field"]) == (of["record"], of["name"])
+                and row["version"] <= of["version"]
+            ),
+            (Order("VERSION_ASC", ("version",)),),
+        ),
+    },
+    "FindingPosition": {
+        "claims": Listing("claim", orders=ORDERS["claim"], rows=lambda of: of.claims),
     },
     "Changeset": {
         "revisions": Listing(
@@ -154,6 +171,25 @@ def _camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+def _of_change(name: str) -> Resolver:
+    """A member of a change, or of a difference between two versions."""
+
+    def member(one: Any, _arguments: Arguments) -> Any:
+        value = one[name]
+        return json.loads(value) if isinstance(one, Seen) and name != "field" else value
+
+    return member
+
+
+def _of_position(*names: str) -> dict[str, Resolver]:
+    """Fields of a position that a function of `findings` of that name works out."""
+
+    def worked_out(name: str) -> Resolver:
+        return lambda position, _: getattr(findings, name)(position)
+
+    return {_camel(name): worked_out(name) for name in names}
+
+
 def _column(name: str) -> Resolver:
     return lambda row, _: row[name]
 
@@ -182,32 +218,6 @@ def _links(table: str, *names: str) -> dict[str, Resolver]:
 
 def _list(name: str) -> Resolver:
     return lambda row, _: row[name] or []
-
-
-def measure(row: Seen, prefix: str) -> Mapping[str, Any] | None:
-    """Return a measure, or a sum of money, that stands in columns of a row."""
-    if row[f"{prefix}_unit"] is None:
-        return None
-    amounts = {name: row[f"{prefix}_{name}"] for name in ("amount", "lower", "upper")}
-    return {
-        **{name: None if one is None else decimal_text(one) for name, one in amounts.items()},
-        "approximate": bool(row[f"{prefix}_approximate"]),
-        "unit": row[f"{prefix}_unit"],
-        "verbatim": row[f"{prefix}_verbatim"],
-        "basis": row.row.get(f"{prefix}_basis"),
-    }
-
-
-def date(row: Seen, name: str, prefix: str) -> Mapping[str, Any] | None:
-    """Return a date of the world that stands in columns of a row."""
-    if row[name] is None:
-        return None
-    earliest, latest = row[f"{prefix}_earliest"], row[f"{prefix}_latest"]
-    return {
-        "edtf": row[name],
-        "earliest": None if earliest == OPEN_START else earliest,
-        "latest": None if latest == OPEN_END else latest,
-    }
 
 
 def claim_value(claim: Seen, _arguments: Arguments) -> Mapping[str, Any] | None:
@@ -275,8 +285,15 @@ def diff(of: Seen, arguments: Arguments) -> list[Mapping[str, Any]]:
     """Return the fields that differ between two versions."""
     end = of["version"] if arguments.get("to") is None else arguments["to"]
     before, after = held(of, arguments["from"]), held(of, end)
+    low, high = sorted((arguments["from"], end))
+    last = {row["field"]: row for row in _trail(of) if low < row["version"] <= high}
     return [
-        {"field": field, "before": before.get(field), "after": after.get(field)}
+        {
+            "field": field,
+            "before": before.get(field),
+            "after": after.get(field),
+            "revision": _revision(of, of["id"], last[field]["version"]),
+        }
         for field in KINDS[of.table].fields
         if before.get(field) != after.get(field)
     ]
@@ -328,13 +345,15 @@ def node(of: Seen, wanted: str) -> Seen | None:
     Inside an archive everything is read as of the archive's position. A position that has not
     come yet reads nothing.
     """
-    kind, position = id_kind(wanted), marked_position(wanted)
+    kind, position = id_kind(wanted).rstrip("@"), marked_position(wanted)
     if kind == "?" or ("@" in wanted and position is None):
         return None
     if of.moment is None and position is not None and position > of.tables.head:
         return None
     moment = position if of.moment is None else of.moment
-    return of.at(moment).one(kind.rstrip("@"), plain_id(wanted))
+    if kind.endswith("."):
+        return findings.of_field(of.at(moment), *finding_parts(wanted))
+    return of.at(moment).one(kind, plain_id(wanted))
 
 
 def _of_kind(kind: str) -> Resolver:
@@ -395,6 +414,7 @@ _RECORD: Mapping[str, Resolver] = {
     "revision": lambda row, arguments: _revision(row, row["id"], arguments["version"]),
     "diff": diff,
     "blame": blame,
+    "findings": lambda row, arguments: findings.of_record(row, arguments.get("fields")),
 }
 
 _NAMED: Mapping[str, Resolver] = {
@@ -454,6 +474,44 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "subject": lambda row, _: record(row, row["subject"]),
         "value": claim_value,
         "derivedFrom": _derived_from,
+        "live": lambda row, _: findings.is_live(row),
+        "finding": lambda row, _: findings.of_field(row, row["subject"], row["field"]),
+        "chain": lambda row, arguments: findings.chain(row, arguments.get("direction")),
+    },
+    "Finding": {
+        "id": lambda found, _: found.marked(f"{found['record']}.{found['field']}"),
+        "record": lambda found, _: record(found, found["record"]),
+        **_columns("field"),
+        "status": lambda found, _: findings.status(found),
+        "held": claim_value,
+        "positions": lambda found, _: findings.positions(found),
+        "hulls": lambda found, _: findings.hulls(found),
+        "chain": lambda found, arguments: findings.chain(found, arguments.get("direction")),
+    },
+    "FindingPosition": {
+        "value": lambda position, _: claim_value(position.first, {}),
+        "denied": lambda position, _: position.first["stance"] == "DENIES",
+        "agrees": lambda position, _: findings.agrees(position.found, position.first),
+        **_of_position("asserters", "citations", "origins", "origin_count", "suspected"),
+    },
+    "ClaimOrigin": _members("citation", "kind"),
+    "OriginCount": _members("total", "primary", "unsourced", "other"),
+    "Hull": _members("unit", "lower", "upper"),
+    "Chain": {
+        "nodes": lambda chain, _: chain.nodes,
+        "links": lambda chain, _: chain.links,
+        "roots": lambda chain, _: chain.roots,
+        "size": lambda chain, _: len(chain.ids),
+        "isComplete": lambda chain, _: len(chain.ids) <= findings.CHAIN_LIMIT,
+    },
+    "ChainLink": {
+        "claim": lambda link, _: link.one("claim", link["claim"]),
+        "parent": lambda link, _: link.one("claim", link["parent"]),
+        **_columns("derivation"),
+    },
+    "ChainRoot": {
+        "claim": lambda claim, _: claim,
+        "kind": lambda claim, _: findings.origin_kind(claim),
     },
     "Measure": _members(*_MEASURE),
     "Money": _members(*_MEASURE, "basis"),
@@ -486,22 +544,21 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "recordId": _marked("record_id"),
         **_columns("version", "position", "action"),
         "changeset": lambda row, _: row.changeset(row["position"]),
-        "changes": lambda row, _: [_change(one) for one in _changes(row)],
+        "changes": lambda row, _: _changes(row),
         # As the revision left it, whatever the moment of reading.
         "record": lambda row, _: record(row.at(row["position"]), row["record_id"]),
     },
-    "Change": _members("field", "before", "after"),
+    "Change": {
+        **{name: _of_change(name) for name in ("field", "before", "after")},
+        "revision": lambda one, _: (
+            _revision(one, one["record_id"], one["version"])
+            if isinstance(one, Seen)
+            else one["revision"]
+        ),
+    },
     "Blame": _members("field", "value", "revision"),
     "PageInfo": _members("hasNextPage", "hasPreviousPage", "startCursor", "endCursor"),
 }
-
-
-def _change(row: Seen) -> Mapping[str, Any]:
-    return {
-        "field": row["field"],
-        "before": json.loads(row["before"]),
-        "after": json.loads(row["after"]),
-    }
 
 
 RESOLVERS: Mapping[str, Mapping[str, Resolver]] = {

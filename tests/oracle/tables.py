@@ -24,7 +24,7 @@ NODES = (*RECORDS, "changeset", "editor", "newsroom")
 READ = (*VERSIONED, "changeset", "revision", "change", "header", "editor", "newsroom", "head")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
     """The rows of every table that the contract shows."""
 

@@ -11,6 +11,7 @@ from tests.databases import Databases
 from tests.oracle.agreeing import Sides, agree, both_sides
 from tests.oracle.comparing import Tally
 from tests.oracle.executor import contract
+from tests.oracle.filters import FILTERS
 from tests.oracle.parts import LEFT_OUT, drawable, reachable
 from tests.oracle.resolvers import LISTINGS, RESOLVERS, resolver_of
 
@@ -57,6 +58,21 @@ def test_the_oracle_has_no_resolver_for_what_is_no_field() -> None:
     }
 
     assert unknown == set()
+
+
+def test_the_oracle_knows_every_member_of_every_filter() -> None:
+    declared = {
+        argument.type.name: set(argument.type.fields)
+        for of in reachable()
+        for field in getattr(contract().type_map[of], "fields", {}).values()
+        if (argument := field.args.get("filter")) is not None
+    }
+
+    known = {
+        f"{kind.removesuffix('_key').capitalize()}Filter": set(members)
+        for kind, members in FILTERS.items()
+    }
+    assert declared == known
 
 
 def test_every_connection_of_the_contract_is_listed() -> None:

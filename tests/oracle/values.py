@@ -46,6 +46,8 @@ _IDS: Mapping[str, tuple[str, ...]] = {
     "under": ("item",),
     "items": ("item",),
     "itemsUnder": ("item",),
+    "giversUnder": ("actor",),
+    "receiversUnder": ("actor",),
     "givers": ("actor",),
     "receivers": ("actor",),
     "parties": ("actor",),
