@@ -68,7 +68,7 @@ def _index(url: str) -> None:
 
     SQLite took every change of an index that it had last seen empty for a walk through all of it.
     """
-    print("  The search index, which takes as long again", file=sys.stderr)
+    print("  and the search index, which takes up to two minutes", file=sys.stderr)
     database = open_engine(parse_url(url))
     rebuild_search(database)
     with database.begin() as connection:
