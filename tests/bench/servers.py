@@ -64,10 +64,17 @@ def data_folder() -> Path:
 
 
 def _index(url: str) -> None:
-    """Fill the search index, which the bulk load goes past."""
+    """Fill the search index, which the bulk load goes past, and have the planner look at it.
+
+    SQLite took every change of an index that it had last seen empty for a walk through all of it.
+    """
     print("  The search index, which takes as long again", file=sys.stderr)
     database = open_engine(parse_url(url))
     rebuild_search(database)
+    with database.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(sa.text("PRAGMA analysis_limit = 1000"))
+        connection.execute(sa.text("ANALYZE"))
     database.dispose()
 
 
