@@ -130,7 +130,8 @@ def _came(answer: Mapping[str, Any], told: Told) -> str:
     if code in LIMITS:
         return "over a limit"
     if told.codes:
-        return "refused" if code in told.codes else "DIFFERENT"
+        # Of two faults in one document the application may tell the other one.
+        return "refused" if code in told.codes | told.may_refuse else "DIFFERENT"
     if code is not None:
         return "refused early" if code in told.may_refuse else "DIFFERENT"
     return "same" if json.dumps(answer["data"]) == told.data else "DIFFERENT"

@@ -100,10 +100,10 @@ class Oracle:
             field_resolver=resolve,
             type_resolver=lambda value, _info, _type: type_of(value),
         )
+        unreached = dict(_faults(document, operation, coerced))
         if result.errors:
             codes = frozenset(_code(error) for error in result.errors)
-            return Told(codes=codes, message=str(result.errors[0]))
-        unreached = dict(_faults(document, operation, coerced))
+            return Told(None, codes, str(result.errors[0]), frozenset(unreached))
         message = ", ".join(unreached.values())
         return Told(json.dumps(result.data), message=message, may_refuse=frozenset(unreached))
 
