@@ -54,6 +54,7 @@ def browse(chromium: str, url: str, key: str, screenshot: str | None = None) -> 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=OFFLINE)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(90_000)  # milliseconds; machines of CI are slow at times
         requests: list[str] = []
         complaints: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
