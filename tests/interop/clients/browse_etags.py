@@ -27,15 +27,15 @@ def run(chromium: str, url: str, key: str, path: str, edit: str) -> dict[str, An
         page = browser.new_page()
         page.goto(f"{url}/livez")
         asked: set[str] = set()  # not the icon, which the browser asks for by itself
-        wire: list[int] = []
+        statuses: list[tuple[str, int]] = []
 
         def note_request(event: dict[str, Any]) -> None:
             if "/graphql" in event["request"]["url"]:
                 asked.add(event["requestId"])
 
         def note_status(event: dict[str, Any]) -> None:
-            if event["requestId"] in asked:
-                wire.append(event["statusCode"])
+            # It may be told before its request is.
+            statuses.append((event["requestId"], event["statusCode"]))
 
         session = page.context.new_cdp_session(page)
         session.send("Network.enable")
@@ -44,8 +44,9 @@ def run(chromium: str, url: str, key: str, path: str, edit: str) -> dict[str, An
         lengths = [page.evaluate(ASK, path), page.evaluate(ASK, path)]
         edited = page.evaluate(EDIT, [key, edit])
         lengths.append(page.evaluate(ASK, path))
-        page.wait_for_timeout(200)
+        page.wait_for_timeout(500)
         browser.close()
+    wire = [status for request, status in statuses if request in asked]
     return {"wire": wire, "lengths": lengths, "edited": json.loads(edited)}
 
 
