@@ -26,6 +26,7 @@ from app.store import tables
 from app.store.ledger import parse_instant
 from app.store.records import load_present
 from app.store.search_index import search_differences
+from app.store.tree import completed_nodes
 
 T = tables.metadata.tables
 END = tables.END
@@ -142,7 +143,22 @@ def entries_follow_from_rows(engine: Engine) -> int:
         peaks = peaks.append(row["leaf_hash"])
     (head,) = _rows(engine, sa.select(T["head"]))
     assert Peaks.decode(head["peaks"]) == peaks
+    nodes_follow_from_entries(engine)
     return len(rows)
+
+
+def nodes_follow_from_entries(engine: Engine) -> int:
+    """The stored nodes of the tree are those that its leaves complete, and no others."""
+    peaks, nodes = Peaks(), list[tuple[int, int, bytes]]()
+    for row in _rows(engine, sa.select(T["entry"].c.leaf_hash).order_by(T["entry"].c.position)):
+        nodes += [
+            (one["level"], one["number"], one["hash"])
+            for one in completed_nodes(peaks, row["leaf_hash"])
+        ]
+        peaks = peaks.append(row["leaf_hash"])
+    held = _rows(engine, sa.select(T["node"]))
+    assert sorted((row["level"], row["number"], row["hash"]) for row in held) == sorted(nodes)
+    return len(nodes)
 
 
 def _entry(row: Any, headers: list[Any], documents: list[bytes]) -> bytes:

@@ -82,12 +82,22 @@ class Peaks:
 
     def append(self, leaf: bytes) -> Peaks:
         """Return the head after one more leaf hash, in as many steps as peaks merge."""
-        hashes, node, size = list(self.hashes), checked_hash(leaf), self.size
+        roots = self.completed_by(leaf)
+        kept = self.hashes[: len(self.hashes) - len(roots) + 1]
+        return Peaks(self.size + 1, (*kept, roots[-1]))
+
+    def completed_by(self, leaf: bytes) -> tuple[bytes, ...]:
+        """Return the roots of the complete subtrees that one more leaf hash ends.
+
+        Of 1, 2, 4 … leaves, in this order: the first is the leaf hash itself, the
+        last the new peak.
+        """
+        roots, size = [checked_hash(leaf)], self.size
         # Counting up by one carries over every trailing 1, and so do the peaks.
         while size & 1:
-            node = node_hash(hashes.pop(), node)
+            roots.append(node_hash(self.hashes[-len(roots)], roots[-1]))
             size >>= 1
-        return Peaks(self.size + 1, (*hashes, node))
+        return tuple(roots)
 
     def root(self) -> bytes:
         """Return the root of the whole tree."""

@@ -26,6 +26,7 @@ from app.store.records import is_present, table_of
 from app.store.rows import to_columns
 from app.store.search_index import write_search
 from app.store.tables import END
+from app.store.tree import completed_nodes
 
 Clock: TypeAlias = Callable[[], datetime]
 
@@ -100,6 +101,7 @@ def append(connection: Connection, prepared: Prepared, clock: Clock) -> Appended
         _insert(
             connection, "entry", [{"position": position, "body": body.decode(), "leaf_hash": leaf}]
         )
+        _insert(connection, "node", completed_nodes(peaks, leaf))
         connection.execute(
             _MOVE_HEAD,
             {

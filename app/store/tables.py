@@ -238,6 +238,29 @@ class Entry(Table, table=True):
     leaf_hash: bytes = Field(sa_type=LargeBinary, nullable=False)
 
 
+class TreeNode(Table, table=True):
+    """A node of the log's tree: the root of the 256^level leaves from number * 256^level on.
+
+    Derived, and no ledger table: it follows from the entries (`app.store.tree`).
+    """
+
+    __tablename__ = "node"
+
+    level: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    number: int = Field(sa_column=Column(POSITION, primary_key=True, autoincrement=False))
+    hash: bytes = Field(sa_type=LargeBinary, nullable=False)
+
+
+class Checkpoint(Table, table=True):
+    """A head of the log that was signed and published: the whole signed note."""
+
+    __tablename__ = "checkpoint"
+
+    size: int = Field(sa_column=Column(POSITION, primary_key=True, autoincrement=False))
+    note: str = Field(sa_type=Text, nullable=False)
+    signed_at: str = _text(nullable=False)
+
+
 class Idempotency(Table, table=True):
     """Which position answered which idempotency key; holds no content.
 
@@ -507,6 +530,8 @@ RECORD_TABLES: Final[dict[str, type[Version]]] = {
 
 LEDGER_TABLES: Final = (
     "newsroom", "editor", "key", "head", "changeset", "header", "record", "revision",
-    "change", "entry", "actor", "item", "transfer", "citation", "claim", "derivation",
+    "change", "entry", "checkpoint", "actor", "item", "transfer", "citation", "claim",
+    "derivation",
 )  # fmt: skip
-"""What the database itself refuses to forget; `idempotency` may expire, and `search` is derived."""
+"""What the database itself refuses to forget; `idempotency` may expire, and `search` and
+`node` are derived."""

@@ -142,6 +142,10 @@ def entry(position: int) -> Values:
     return {"position": position, "body": "{}", "leaf_hash": b"leaf"}
 
 
+def checkpoint(size: int) -> Values:
+    return {"size": size, "note": "a signed note", "signed_at": NOON}
+
+
 NEWSROOM = {"id": "newsroom_1", "name": "The House", "house": True, "created_at": NOON}
 EDITOR = {
     "id": "editor_1", "newsroom": "newsroom_1", "name": "Ana", "role": "EDITOR",
@@ -167,6 +171,7 @@ def tell_the_first_changeset(ledger: RawLedger) -> None:
         ledger.insert(kind, version(kind, f"{kind}_1", 1, 1) | {"external_ref": "ours-1"})
     ledger.insert("derivation", derivation(1, 1))
     seal(ledger, 1)
+    ledger.insert("checkpoint", checkpoint(1))
 
 
 def seal(ledger: RawLedger, position: int, recorded_at: str = NOON) -> None:
@@ -239,7 +244,7 @@ def test_truncate_is_refused(postgres_ledger: RawLedger, table: str, how: str) -
         # Where others point at it, PostgreSQL says no before it asks the trigger.
         others = [other for other in LEDGER_TABLES if other != table]
         statement = ", ".join(
-            [statement, *(f'"{other}"' for other in others), "idempotency", "search"]
+            [statement, *(f'"{other}"' for other in others), "idempotency", "node", "search"]
         )
 
     refusal = postgres_ledger.refusal(lambda: postgres_ledger.run(statement))
@@ -305,6 +310,7 @@ def fresh(table: str) -> Values:
         "change": change(f"{table}_3", 1),
         "entry": {"body": "{}", "leaf_hash": b""},
         "derivation": derivation(1, 1, place=1),
+        "checkpoint": {"note": "a signed note", "signed_at": NOON},
     }
     return others[table] if table in others else version(table, f"{table}_3", 1, 2)
 
@@ -461,6 +467,15 @@ def test_access_may_be_administered(ledger: RawLedger, table: str, column: str) 
     ledger.run(f'UPDATE "{table}" SET "{column}" = ?', "changed")
 
     assert ledger.run(f'SELECT "{column}" FROM "{table}"').fetchone()[0] == "changed"
+
+
+@pytest.mark.parametrize(
+    ("size", "refusal"), [(0, "checkpoints grow"), (2, "a size that it does not have")]
+)
+def test_a_checkpoint_is_of_a_new_size_that_the_log_has(
+    ledger: RawLedger, size: int, refusal: str
+) -> None:
+    assert refusal in ledger.refusal(lambda: ledger.insert("checkpoint", checkpoint(size)))
 
 
 # --- an edit, step by step -----------------------------------------------------
