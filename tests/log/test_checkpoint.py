@@ -118,7 +118,8 @@ def test_a_root_is_32_bytes_in_one_spelling(root: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a\n", "a\n8\n", HEAD.text[:-1], HEAD.text + "\n", "\n" + HEAD.text, HEAD.text + "x"]
+    "text",
+    ["", "a\n", "a\n8\n", HEAD.text[:-1], HEAD.text + "\n", "\n" + HEAD.text, HEAD.text + "x"],
 )
 def test_text_without_its_three_lines_is_no_checkpoint(text: str) -> None:
     with pytest.raises(CheckpointRefused):

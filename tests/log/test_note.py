@@ -124,7 +124,6 @@ def test_no_character_of_a_verifier_key_can_be_changed(at: int, character: str) 
         "",
         "ledger.example",
         OURS["vkey"] + "\n",
-        OURS["vkey"].rstrip("="),
         OURS["vkey"][:-4],
         " " + OURS["vkey"],
         COSIGNED["witness_vkeys"][0],
@@ -143,7 +142,9 @@ def test_text_that_is_no_signing_key_is_refused(text: str) -> None:
         SigningKey.parse(text)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\nb", "a\u00a0b", "a\u2028b", "\ud800", "\x01"])
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a+b", "a\nb", "a\u00a0b", "a\u2028b", "\ud800", "\x01"]
+)
 def test_a_name_that_no_signature_line_can_hold_is_refused(name: str) -> None:
     with pytest.raises(KeyRefused):
         VerifierKey(name, bytes(32))
@@ -202,12 +203,9 @@ def test_a_note_needs_keys_and_each_of_them_once(keys: list[SigningKey]) -> None
         sign_note("one line\n", keys)
 
 
-def test_two_keys_with_one_name_and_id_are_not_guessed_between(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_two_keys_with_one_name_and_id_are_not_guessed_between() -> None:
     """Such keys can be searched for: an id has only 32 bits."""
-    monkeypatch.setattr(VerifierKey, "key_id", bytes(4))
-    twins = [VerifierKey("log.example", bytes([number]) * 32) for number in range(2)]
+    twins = [VerifierKey("log.example", number.to_bytes(32, "big")) for number in (19719, 33356)]
 
     with pytest.raises(NoteRefused, match="one id"):
         open_note(NOTE, twins)
