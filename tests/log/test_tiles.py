@@ -51,16 +51,11 @@ def test_a_tile_has_the_golden_path(case: dict[str, Any]) -> None:
     assert parse_tile_path(case["path"]) == tile(case)
 
 
-@given(st.integers(0, MAX_LEVEL), st.integers(0, 2**55 - 1), st.integers(1, 256))
-def test_tiles_come_back_from_their_path(level: int, number: int, width: int) -> None:
-    fitting = number >> (8 * level)
-    one = Tile(
-        level,
-        min(fitting, (2**55 >> (8 * level)) - 2) if level < MAX_LEVEL else 0,
-        width if level < MAX_LEVEL else min(width, 127),
-    )
+@given(st.integers(0, MAX_LEVEL), st.integers(0, 2**63 - 2), st.integers(1, 127))
+def test_tiles_come_back_from_their_path(level: int, leaf: int, width: int) -> None:
+    tile_of_leaf = Tile(level, leaf >> (8 * (level + 1)), width)
 
-    assert parse_tile_path(one.path) == one
+    assert parse_tile_path(tile_of_leaf.path) == tile_of_leaf
 
 
 @pytest.mark.parametrize(
@@ -84,7 +79,7 @@ def test_tiles_come_back_from_their_path(level: int, number: int, width: int) ->
         "tile/0/000.p/",
         "tile/0/000.p",
         "tile/0/000\n",
-        "tile/0/٠٠٠",
+        "tile/0/\u0660\u0660\u0660",
         "/tile/0/000",
         "tile/0/000/",
         "tile/7/001",
@@ -107,6 +102,7 @@ def test_a_tree_ends_in_the_tiles_that_the_specification_names(case: dict[str, A
     assert list(last.values()) == case["rightmost"]
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 70_000))
 def test_tiles_hold_every_hash_once_and_in_order(size: int) -> None:
     in_tiles = [one for one in tiles_of(size) if one.level == 0]
@@ -118,7 +114,7 @@ def test_tiles_hold_every_hash_once_and_in_order(size: int) -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(1, 70_000), st.data())
 def test_the_root_of_a_span_is_that_of_its_leaves(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -144,7 +140,7 @@ def test_a_row_that_ends_too_early_or_is_no_hash_is_refused() -> None:
     with pytest.raises(TileRefused):
         span_root(Span(0, 70_001), lambda level, first, last: ROWS[level][first:last][:-1])
     with pytest.raises(NotAHash):
-        span_root(Span(0, 2), lambda level, first, last: [bytes(31)] * (last - first))
+        span_root(Span(0, 2), lambda _, first, last: [bytes(31)] * (last - first))
 
 
 def test_an_entry_tile_has_the_golden_bytes() -> None:
@@ -159,10 +155,12 @@ def test_entries_come_back_whole_or_not_at_all(entries: list[bytes], data: st.Da
     cut = data.draw(st.integers(0, len(written) - 1))
 
     assert decode_entries(written) == tuple(entries)
-    try:
+    boundaries = {len(encode_entries(entries[:count])) for count in range(1, len(entries))}
+    if cut in boundaries:
         assert encode_entries(decode_entries(written[:cut])) == written[:cut]
-    except TileRefused as refusal:
-        assert refusal.code == "TILE_REFUSED"
+    else:
+        with pytest.raises(TileRefused):
+            decode_entries(written[:cut])
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\1", b"\0\2x", b"\0\0" * 257, b"\0\1x\0"])
