@@ -175,6 +175,37 @@ def postgres_15() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def build_go() -> Callable[[str], Path]:
+    """Compile one of the Go programs under clients/go/, against Debian's golang.org/x/mod.
+
+    Without modules and without a network: everything it imports is installed.
+    """
+    go = shutil.which(os.environ.get("INTEROP_GO", "go"))
+    gopath = Path(os.environ.get("INTEROP_GOPATH", "/usr/share/gocode"))
+    if go is None or not (gopath / "src/golang.org/x/mod/sumdb").exists():
+        lack("no Go with golang.org/x/mod")
+    built = INTEROP / "go"
+    built.mkdir(exist_ok=True)
+    closed = {"GO111MODULE": "off", "GOPROXY": "off", "GOFLAGS": "", "CGO_ENABLED": "0"}
+    places = {"GOPATH": str(gopath), "GOCACHE": str(built / "cache")}
+
+    def build(name: str) -> Path:
+        command = [go, "build", "-trimpath", "-o", built / name, CLIENTS / "go" / f"{name}.go"]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={**os.environ, **closed, **places},
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return built / name
+
+    return build
+
+
 @contextmanager
 def served(folder: Path, **settings: str) -> Iterator[Demo]:
     """Serve a demo on a free port."""
