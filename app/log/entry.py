@@ -6,8 +6,10 @@
    tree; its size and root are all of them that the entry holds.
 3. The *entry* is the canonical JSON of the changeset's header. Entry n is leaf
    n - 1 of the log, and its leaf hash is `app.log.tree.leaf_hash(entry)`.
+4. A REDACTION names the disclosures that it takes away. Each of these *targets*
+   is a leaf of another small tree, and the entry holds its size and root.
 
-Neither holds prose, names or figures: those can be redacted later and the log
+None of them holds prose, names or figures: those can be redacted later and the log
 cannot. So every member is an id, a code, a number, an instant or a digest, and
 anything else is refused here. Changing one of these bytes needs a new `v`.
 """
@@ -35,6 +37,8 @@ KINDS = frozenset(
 )
 ACTIONS = frozenset({"ADD", "REVISE", "RETRACT", "RESTORE", "MERGE", "REDACT"})
 AUTHORITIES = frozenset({"LEGAL", "PRIVACY", "EDITORIAL"})
+HEADER_SCOPE = "header"
+"""The scope of a disclosure that belongs to the entry itself, not to one of its records."""
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 # A TypeID has at most 63 letters of prefix, an underscore and 26 characters.
@@ -78,10 +82,33 @@ def revision_document(  # noqa: PLR0913 - one argument for each member
 def changeset_root(documents: Sequence[bytes]) -> Subtree:
     """Return size and root of the tree whose leaves are the documents, in order.
 
-    A changeset that touches no record has the root of the empty tree.
+    A changeset that touches no record has the root of the empty tree. The
+    targets of a redaction make their tree in the same way.
     """
     root = root_hash([leaf_hash(document) for document in documents])
     return Subtree(len(documents), root.hex())
+
+
+def redaction_target(*, position: int, scope: str, version: int | None, digest: str) -> bytes:
+    """Return the bytes that name one disclosure which a REDACTION takes away.
+
+    `position` is that of the entry which logged it. `scope` is the id of the
+    record, with the `version` that the disclosure belongs to, or `"header"`
+    without one. Raises `EntryRefused`.
+    """
+    if (version is None) != (scope == HEADER_SCOPE):
+        raise EntryRefused(
+            member="version", message="a record has one, and the header of an entry has none"
+        )
+    _check_digest("digest", digest)
+    return canonical(
+        {
+            "position": _count("position", position),
+            "scope": _id("scope", scope),
+            "version": None if version is None else _count("version", version),
+            "digest": digest,
+        }
+    )
 
 
 def entry(  # noqa: PLR0913 - one argument for each member
