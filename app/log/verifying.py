@@ -239,9 +239,7 @@ class Verifier:
         fault = _version_fault(parts, held) or _prev_fault(parts, held, entry.position)
         fault = fault or _action_fault(parts, held, entry.kind)
         if fault is not None:
-            raise NotVerified(
-                *fault, position=entry.position, record=parts.record, field=None
-            )
+            raise NotVerified(*fault, position=entry.position, record=parts.record, field=None)
         state = "ACTIVE" if held is None else held.state
         return STATE_AFTER.get(parts.action, state)
 
@@ -314,9 +312,7 @@ class _Place(NamedTuple):
     record: str | None
 
     def failure(self, finding: str, message: str, name: str | None = None) -> NotVerified:
-        return NotVerified(
-            finding, message, position=self.position, record=self.record, field=name
-        )
+        return NotVerified(finding, message, position=self.position, record=self.record, field=name)
 
 
 # --- a record's steps ---------------------------------------------------------
@@ -440,9 +436,7 @@ def _read_targets(value: object, entry: EntryParts, place: _Place) -> tuple[Targ
     return targets
 
 
-def _check_subtree(
-    committed: Subtree, leaves: Sequence[bytes], what: str, place: _Place
-) -> None:
+def _check_subtree(committed: Subtree, leaves: Sequence[bytes], what: str, place: _Place) -> None:
     if committed.count != len(leaves):
         raise place.failure(
             "COUNT", f"the entry commits to {committed.count} {what}, and {len(leaves)} are there"
