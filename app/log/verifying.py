@@ -160,6 +160,7 @@ class Verifier:
     peaks: Peaks = field(default_factory=Peaks)
     counts: Counts = field(default_factory=Counts)
     _latest: str = ""
+    _agreed: int = 0
 
     def feed(self, body: bytes, line: bytes) -> OpenedChangeset:
         """Accept the next entry and its content, one canonical JSON object without line end."""
@@ -180,11 +181,12 @@ class Verifier:
         if self.peaks.root() != checkpoint.root:
             raise NotVerified(
                 finding,
-                f"{whose} of size {checkpoint.size} has another root than the entries up to "
-                f"position {checkpoint.size}: at or before that position the log is not what "
+                f"{whose}, of size {checkpoint.size}, has another root than the entries here: "
+                f"between positions {self._agreed + 1} and {checkpoint.size} the log is not what "
                 "was signed",
-                position=checkpoint.size,
+                position=self._agreed + 1,
             )
+        self._agreed = checkpoint.size
 
     def finish(self) -> None:
         """Accept the end of the log: every gap was named, or is withheld from this audience."""

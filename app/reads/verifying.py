@@ -19,6 +19,8 @@ from app.domain.kinds import KINDS
 from app.log import bundle
 from app.log.bundle import Manifest, fixed_paths
 from app.log.checkpoint import Checkpoint, open_checkpoint
+from app.log.disclosure import digest as digest_of
+from app.log.disclosure import open_disclosure
 from app.log.entry import ENTRY_MAX_BYTES
 from app.log.errors import LogError, NotVerified, ProofRefused, TileRefused
 from app.log.note import MAX_NOTE_BYTES, VerifierKey, parse_note
@@ -217,7 +219,7 @@ class _Verification:
                 opened = self._feed(verifier, body, line)
                 tiles.check(before, opened.leaf)
                 self._note(opened, log)
-                while due is not None and due.checkpoint.size == verifier.peaks.size:
+                while due is not None and due.checkpoint.size <= verifier.peaks.size:
                     self._check_older(verifier, due, log)
                     due = next(older, None)
                 if seen is not None:
@@ -304,10 +306,7 @@ class _Verification:
         text = _text(read(self.files, path, _SMALL + MAX_NOTE_BYTES), path)
         try:
             proof = TlogProof.parse(text)
-            if proof.checkpoint != log.note or proof.extra is not None:
-                raise ProofRefused("it does not lead to this bundle's checkpoint, and to it alone")
-            if proof.index != position - 1:
-                raise ProofRefused(f"it is about index {proof.index}, not {position - 1}")
+            _require_same(proof, TlogProof(position - 1, proof.proof, log.note))
             verify_inclusion(
                 index=proof.index,
                 size=log.newest.size,
@@ -386,8 +385,8 @@ class _Verification:
             if size > log.manifest.size:
                 raise NotVerified(
                     "OLDER_BUNDLE",
-                    f"this bundle ends at position {log.manifest.size} and is older than {one.name} "
-                    f"of size {size}: it leaves out positions {log.manifest.size + 1} to {size}",
+                    f"this bundle ends at position {log.manifest.size} and is older than "
+                    f"{one.name} of size {size}: it leaves out positions {log.manifest.size + 1} to {size}",
                     position=log.manifest.size + 1,
                 )
             self._check_older(verifier, one, log)
@@ -410,6 +409,11 @@ class _Older:
 
 
 _NONE: Final = Manifest("", 0, "", ())
+
+
+def _require_same(proof: TlogProof, expected: TlogProof) -> None:
+    if proof != expected:
+        raise ProofRefused("it is not about this entry and this bundle's checkpoint alone")
 
 
 def _opened_older(
@@ -482,18 +486,13 @@ def _text(data: bytes, path: str) -> str:
         raise NotVerified("FILE", f"{path} is not UTF-8", file=path) from error
 
 
-def _shown(line: bytes, digest: str) -> str | None:
+def _shown(line: bytes, wanted: str) -> str | None:
     """Return the name of the disclosure of that digest in a line that was verified."""
-    from app.log.disclosure import digest as digest_of
-    from app.log.disclosure import open_disclosure
-
     value = orjson.loads(line)
-    openings = [
-        *value["header"],
-        *(one for each in value["revisions"] for one in each["disclosures"]),
-    ]
+    openings = [text for one in value["revisions"] for text in one["disclosures"]]
+    openings += value["header"]
     for text in openings:
-        if digest_of(text) == digest:
+        if digest_of(text) == wanted:
             return open_disclosure(text).name
     return None
 
@@ -508,12 +507,17 @@ def _entry_tiles(size: int) -> Iterator[EntryTile]:
 def _bodies(data: bytes, tile: EntryTile) -> tuple[bytes, ...]:
     try:
         bodies = decode_entries(data)
-        if len(bodies) != tile.width:
-            raise TileRefused(f"it has {len(bodies)} entries, not {tile.width}")
     except TileRefused as error:
         raise NotVerified(
             "TILE", f"{tile.path}: {error}", position=tile.start + 1, file=tile.path
         ) from error
+    if len(bodies) != tile.width:
+        raise NotVerified(
+            "TILE",
+            f"{tile.path} has {len(bodies)} entries, not {tile.width}",
+            position=tile.start + 1,
+            file=tile.path,
+        )
     return bodies
 
 
