@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, NoReturn, TextIO
 
@@ -46,6 +47,19 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option(help="sqlite:///FILE or postgresql://…; else CORRIGENDA_DATABASE_URL."),
 ]
+
+VerifierKeys = Annotated[
+    list[str] | None,
+    typer.Option("--vkey", help="The ledger's public key (a vkey); once for each that may sign."),
+]
+
+
+class Audience(StrEnum):
+    """Who a bundle is for."""
+
+    public = "public"
+    auditor = "auditor"
+
 
 _SCHEMA_FILE: Final = Path("schema/schema.graphql")
 _INTERRUPTED: Final = 130
@@ -276,6 +290,141 @@ def export(
         with _written(output) as written, _progress("Exporting", total) as advance:
             for line in dossiers.export(connection, part, lambda _: advance(1)):
                 written.write(line + "\n")
+
+
+@app.command()
+def bundle(
+    output: Annotated[Path, typer.Argument(help="The folder to make, or a zip: NAME.zip.")],
+    audience: Annotated[
+        Audience, typer.Option(help="Who it is for: the public, or auditors, with internal notes.")
+    ] = Audience.public,
+    vkey: VerifierKeys = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the log with its content for whoever checks it offline (docs/audit.md)."""
+    from app.reads import bundles
+
+    settings = _settings(database_url=database_url)
+    keys = _verifier_keys(vkey) or _signers_keys(settings)
+    if not keys:
+        raise Unready(
+            "which key signs this ledger? Name it with --vkey, or its file in "
+            "CORRIGENDA_SIGNING_KEY"
+        )
+    with _ledger(settings) as engine, _reading(engine) as connection:
+        newest = bundles.newest(connection, keys)
+        size = newest.checkpoint.size
+        with bundles.destination(output) as made, _progress("Bundling", size) as advance:
+            bundles.write(connection, newest, made, audience.value.upper(), advance)
+    later = newest.head - size
+    _say(f"{output} holds positions 1 to {size}" if size else f"{output} holds an empty log")
+    if later:
+        _say(f"{later} newer are not signed yet and not in it; corrigenda sign --once signs them")
+
+
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A bundle: its folder or its zip.", exists=True)],
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A checkpoint that you kept, as a file; as often as you have one.",
+            exists=True, dir_okay=False,
+        ),
+    ] = None,
+    vkey: VerifierKeys = None,
+    database: Annotated[
+        str | None, typer.Option(help="Compare with this database too, row by row.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Compare with what this server answers: https://HOST.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Verify a bundle, without a network; status 0 if all holds, 1 if not."""
+    from app.log.note import MAX_NOTE_BYTES
+    from app.reads import verdict, verifying
+    from app.reads.bundle_files import bundle_files
+    from app.store.scratch import scratch
+
+    older = tuple(_older_checkpoint(file, MAX_NOTE_BYTES) for file in checkpoint or ())
+    known = verifying.Known(_verifier_keys(vkey), older)
+    with bundle_files(bundle) as files, scratch() as memory, _progress("Verifying", None) as step:
+        replay = verifying.Replay(memory) if url is not None else None
+        report = verifying.verify(files, known, memory, progress=step, seen=replay)
+        found = list[verdict.Comparison]()
+        if report.verified and database is not None:
+            found.append(_compared_with_database(report, files, database, step))
+        if report.verified and url is not None:
+            from app.reads.comparing import compare_with_server
+
+            found.append(compare_with_server(report, memory, url, step))
+    if as_json:
+        _answer_json(verdict.verdict_json(report, found))
+    else:
+        _answer(verdict.verdict_text(report, found))
+    if not verdict.is_verified(report, found):
+        raise typer.Exit(1)
+
+
+def _compared_with_database(report: Any, files: Any, database: str, step: Any) -> Any:
+    from app.reads.comparing import compare_with_database
+
+    with _ledger(_settings(database_url=database)) as engine, _reading(engine) as connection:
+        return compare_with_database(report, files, connection, step)
+
+
+def _older_checkpoint(file: Path, limit: int) -> Any:
+    from app.reads.verifying import OlderCheckpoint
+
+    with file.open("rb") as opened:
+        data = opened.read(limit + 1)
+    try:
+        return OlderCheckpoint(data.decode("utf-8"), str(file))
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} is no checkpoint: it is not text") from None
+
+
+def _verifier_keys(texts: Sequence[str] | None) -> tuple[Any, ...]:
+    from app.log.errors import KeyRefused
+    from app.log.note import VerifierKey
+
+    try:
+        return tuple(map(VerifierKey.parse, texts or ()))
+    except KeyRefused as fault:
+        raise typer.BadParameter(f"--vkey: {fault}") from None
+
+
+def _signers_keys(settings: Settings) -> tuple[Any, ...]:
+    """Return the public halves of the keys that this installation signs with, if it does."""
+    from app.commands.signing_keys import read_keys
+
+    if not settings.signing_key:
+        return ()
+    keys = read_keys(Path(settings.signing_key), settings.ledger_name)
+    return tuple(key.verifier for key in keys)
+
+
+@app.command()
+def check(
+    vkey: VerifierKeys = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Check that the database is complete and agrees with its log; status 1 if not."""
+    from app.reads import checking
+
+    settings = _settings(database_url=database_url)
+    keys = _verifier_keys(vkey) or _signers_keys(settings)
+    with _ledger(settings) as engine, _reading(engine) as connection:
+        with _progress("Checking", checking.head(connection)) as advance:
+            checked = checking.check(connection, keys, advance)
+    if as_json:
+        _answer_json(checking.checked_json(checked))
+    else:
+        _answer(checking.checked_text(checked))
+    if checked.problems:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -539,6 +688,12 @@ def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
 def _answer(text: str) -> None:
     print(text)  # noqa: T201 - a command's answer
+
+
+def _answer_json(value: object) -> None:
+    import json
+
+    _answer(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _say(text: str) -> None:

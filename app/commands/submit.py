@@ -58,7 +58,13 @@ from app.domain.records import Record, Step, kind_name
 from app.domain.reverting import Made, pointed_on, revert
 from app.domain.warnings import REFERENCES_STAY, Caution
 from app.store import idempotency
-from app.store.database import BrokenOff, Connection, Engine, write_transaction
+from app.store.database import (
+    BrokenOff,
+    Connection,
+    Engine,
+    require_writable,
+    write_transaction,
+)
 from app.store.ledger import Appended, Clock, Prepared, append, instant_text
 from app.store.records import (
     load_as_of,
@@ -140,11 +146,13 @@ def submit(
     """Write one changeset, or refuse it whole.
 
     Raises `Refused` with all that stands against it, `Forbidden` for a role
-    that may not commit, `Unwritable` where the database refuses writes. What
-    the database broke off (a deadlock, a doublet that came in between) is
-    tried again.
+    that may not commit, `Unwritable` where the database refuses writes, `ReadOnly`
+    where it is not what was published. What the database broke off (a deadlock,
+    a doublet that came in between) is tried again.
     """
     parsed = _parse(submission, clock)
+    # Before anything is looked up; `append` asks again.
+    require_writable(engine)
     for attempt in range(ATTEMPTS):
         try:
             with write_transaction(engine) as connection:

@@ -37,7 +37,9 @@
     └── Unready                   the operator has to act first
         ├── NotMigrated           NOT_MIGRATED
         ├── BadManifest           BAD_MANIFEST
-        └── Unwritable            UNWRITABLE
+        ├── Unwritable            UNWRITABLE
+        ├── ReadOnly              READ_ONLY
+        └── NotSigned             NOT_SIGNED
 
 Anything else that is raised is a defect of ours: it leaves as `INTERNAL` with a
 log id, and its detail goes to the logger alone.
@@ -347,3 +349,15 @@ class Unwritable(Unready):
     """The database or its disk refuses writes."""
 
     code = "UNWRITABLE"
+
+
+class ReadOnly(Unready):
+    """The database is not what was published of it, so nothing may be added to it."""
+
+    code = "READ_ONLY"
+
+
+class NotSigned(Unready):
+    """What was asked for needs a signed log, and this one cannot be signed, or is not yet."""
+
+    code = "NOT_SIGNED"

@@ -21,7 +21,7 @@ from app.domain.records import Step, kind_name
 from app.log.entry import Subtree, entry
 from app.log.tree import Peaks, leaf_hash
 from app.store import tables
-from app.store.database import LOG_LOCK, in_one_batch
+from app.store.database import LOG_LOCK, in_one_batch, require_writable
 from app.store.records import is_present, table_of
 from app.store.rows import to_columns
 from app.store.search_index import write_search
@@ -87,9 +87,10 @@ def append(connection: Connection, prepared: Prepared, clock: Clock) -> Appended
     The clock is read under the log's lock: a writer that waited long must not
     enter a time of which the archive was already asked. Where the clock stands
     before the latest entry's time that time is taken again, so that
-    `recorded_at` never runs backwards.
+    `recorded_at` never runs backwards. Raises `ReadOnly` where a guard says so.
     """
     size, peaks, latest = _lock_head(connection)
+    require_writable(connection.engine, size)
     position, at = size + 1, max(clock(), latest)
     body = _entry_bytes(prepared, position, at)
     leaf = leaf_hash(body)
