@@ -12,7 +12,7 @@ point of a test has a default. Every method that writes raises `Refused` when it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -192,6 +192,33 @@ class Newsroom:
         """Put back what the changeset at a position changed."""
         body = {"reason": {"code": "ENTRY_ERROR", "note": reason}}
         return self.submit(body, reverts=position, **more)
+
+    def redact(  # noqa: PLR0913 - each a member of a `RedactInput`
+        self,
+        *records: str,
+        fields: Sequence[str] | None = None,
+        version: int | None = None,
+        header: tuple[int, Sequence[str]] | None = None,
+        authority: str = "PRIVACY",
+        reason: str = "It named a private person.",
+        code: str = "PRIVACY",
+        **more: Any,
+    ) -> Outcome:
+        """Remove content of records, or texts of the header of the changeset at a position."""
+        narrowed = {
+            name: value
+            for name, value in (("version", version), ("fields", fields and list(fields)))
+            if value is not None
+        }
+        targets: list[Any] = [{"record": {"id": one, **narrowed}} for one in records]
+        if header is not None:
+            targets.append({"header": {"position": header[0], "texts": list(header[1])}})
+        body = {
+            "reason": {"code": code, "note": reason},
+            "authority": authority,
+            "targets": targets,
+        }
+        return self.submit(body, kind=ChangesetKind.REDACTION, **more)
 
     def on(self, record_id: str, tag: str, based_on: int | None = None, **more: Any) -> Any:
         """Return an operation on the present version of a record."""

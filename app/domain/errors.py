@@ -14,6 +14,8 @@
     │   ├── NotYours              NOT_YOUR_CLAIM
     │   ├── ExternalRefTaken      EXTERNAL_REF_TAKEN
     │   ├── RevertConflict        REVERT_CONFLICT
+    │   ├── NotRedactable         NOT_REDACTABLE
+    │   ├── NothingToRedact       NOTHING_TO_REDACT
     │   └── IdempotencyKeyReused  IDEMPOTENCY_KEY_REUSED
     ├── Refused                   several refusals of one changeset, together
     ├── LoadStopped               one line of a dossier cannot be loaded; what came before it is
@@ -158,6 +160,22 @@ class RevertConflict(Refusal):
     code = "REVERT_CONFLICT"
 
     def __init__(self, message: str, *, record_id: str, path: Path = ()) -> None:
+        super().__init__(message, path=path)
+        self.record_id = record_id
+
+
+class NotRedactable(Refusal):
+    """A field whose content cannot be removed without breaking what readers rely on."""
+
+    code = "NOT_REDACTABLE"
+
+
+class NothingToRedact(Refusal):
+    """A target without content: it is empty, or was redacted already."""
+
+    code = "NOTHING_TO_REDACT"
+
+    def __init__(self, message: str, *, path: Path = (), record_id: str | None = None) -> None:
         super().__init__(message, path=path)
         self.record_id = record_id
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.domain.kinds import KINDS
+from app.domain.redacting import REDACTED
 from app.store.reading import At, Moment, Read, Scope, first_of, listing, subquery
 from app.store.sql import (
     JSON_TEXT,
@@ -18,10 +19,6 @@ from app.store.sql import (
     JsonMember,
     as_json,
 )
-
-REDACTED: Final = "[redacted]"
-"""What a required text reads once its content was removed."""
-
 
 def _by_key(scope: Scope, other: Scope) -> list[Expression]:
     return [
