@@ -10,6 +10,7 @@ from graphql import get_argument_values
 from app.domain.operations import OPERATIONS_LIMIT
 from app.graphql.fields import CountOf, PageSize, Rows, sized, table_field
 from app.graphql.inputs import CommitInput, RevertInput
+from app.graphql.log import Checkpoint
 from app.graphql.records import Changeset, Record, Revision
 from app.store import payloads
 
@@ -97,6 +98,11 @@ class CommitPayload:
     )
     leaf_hash: str | None = strawberry.field(
         description="The hash of the log's entry, hex (RFC 6962 leaf hash)."
+    )
+    checkpoint: Checkpoint | None = strawberry.field(
+        description="The newest checkpoint that was published, also of a dry run or a refusal; "
+        "one that covers this edit follows within a second. Keep it: with it nobody can rewrite "
+        "what it covers unnoticed. Null while there is none."
     )
 
 

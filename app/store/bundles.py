@@ -120,9 +120,7 @@ def _changes(connection: Connection, first: int, last: int) -> dict[tuple[str, i
 
 
 def _targets(connection: Connection, first: int, last: int) -> dict[int, list[bytes]]:
-    table = _T.get("redaction_target")
-    if table is None:
-        return {}
+    table = _T["redaction_target"]
     found: dict[int, list[bytes]] = defaultdict(list)
     query = (
         sa.select(table)
