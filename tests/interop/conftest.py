@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -48,6 +49,7 @@ class Demo:
 
     url: str
     keys: dict[str, str]
+    vkey: str
 
 
 @pytest.fixture(scope="session")
@@ -222,7 +224,9 @@ def served(folder: Path, **settings: str) -> Iterator[Demo]:
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_served(url, process, folder / "output.txt")
-        yield Demo(url, json.loads((folder / "data" / "demo-keys.json").read_text()))
+        keys = json.loads((folder / "data" / "demo-keys.json").read_text())
+        (vkey,) = re.findall(r"signed as +(\S+)", (folder / "output.txt").read_text())
+        yield Demo(url, keys, vkey)
     finally:
         process.terminate()
         process.wait(10)

@@ -1,10 +1,12 @@
-// Verify checks a bundle of Corrigenda with the packages note and tlog of golang.org/x/mod/sumdb.
+// Verify checks a log of Corrigenda with the packages note and tlog of golang.org/x/mod/sumdb.
 //
 //	verify BUNDLE VKEY [OLDER-CHECKPOINT]...
+//	verify https://ledger.example VKEY [OLDER-CHECKPOINT]...
 //
 // Signatures, tiles, the tree and its proofs are judged by those packages. What they cannot judge
-// (content, order, times, redactions) is judged by the glue in this file. It prints one line: what
-// was proved, or who refused what; the status is 0 or 1.
+// (content, order, times, redactions) is judged by the glue in this file; it needs a bundle, as what
+// is served is the log alone. It prints one line: what was proved, or who refused what; the status
+// is 0 or 1.
 package main
 
 import (
@@ -16,6 +18,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sort"
@@ -33,10 +37,10 @@ const (
 
 func main() {
 	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: verify BUNDLE VKEY [OLDER-CHECKPOINT]...")
+		fmt.Fprintln(os.Stderr, "usage: verify BUNDLE|URL VKEY [OLDER-CHECKPOINT]...")
 		os.Exit(2)
 	}
-	proved, err := verify(folder(os.Args[1]), os.Args[2], os.Args[3:])
+	proved, err := verify(&place{os.Args[1], map[string][]byte{}}, os.Args[2], os.Args[3:])
 	if err != nil {
 		fmt.Println("refused by", err)
 		os.Exit(1)
@@ -44,39 +48,49 @@ func main() {
 	fmt.Println("verified:", proved)
 }
 
-func verify(bundle folder, vkey string, kept []string) (string, error) {
+func verify(p *place, vkey string, kept []string) (string, error) {
 	signer, err := note.NewVerifier(vkey)
 	if err != nil {
 		return "", by("note", "the vkey", err)
 	}
-	head, err := bundle.head(signer)
+	msg, err := p.read("checkpoint")
 	if err != nil {
 		return "", err
 	}
-	hashes := tlog.TileHashReader(head.Tree, bundle)
+	head, err := open("checkpoint", msg, signer)
+	if err != nil {
+		return "", err
+	}
+	hashes := tlog.TileHashReader(head.Tree, p)
 	if err := checkTiles(head.Tree, hashes); err != nil {
 		return "", err
 	}
-	entries, err := bundle.entries(head.N)
+	entries, err := p.entries(head.N)
 	if err != nil {
 		return "", err
 	}
 	if err := checkEntries(entries, head.Tree, hashes); err != nil {
 		return "", err
 	}
-	if err := bundle.checkProofFiles(entries, signer); err != nil {
-		return "", err
-	}
-	older, err := bundle.older(kept)
+	older, err := keptHeads(kept)
 	if err != nil {
 		return "", err
+	}
+	found := "nothing else is served"
+	if !p.isServed() {
+		more, err := p.checkProofs(head, entries, signer)
+		if err != nil {
+			return "", err
+		}
+		older = append(older, more...)
 	}
 	if err := checkOlder(older, head, hashes, signer); err != nil {
 		return "", err
 	}
-	found, err := bundle.checkContent(entries)
-	if err != nil {
-		return "", err
+	if !p.isServed() {
+		if found, err = p.checkContent(entries); err != nil {
+			return "", err
+		}
 	}
 	return fmt.Sprintf("%d entries signed by %s, consistent with %d older checkpoints; %s",
 		head.N, signer.Name(), len(older), found), nil
@@ -119,26 +133,22 @@ func open(name string, msg []byte, signer note.Verifier) (checkpoint, error) {
 	return checkpoint{tlog.Tree{N: size, Hash: root}, lines[0]}, nil
 }
 
-func (b folder) head(signer note.Verifier) (checkpoint, error) {
-	msg, err := b.read("checkpoint")
-	if err != nil {
-		return checkpoint{}, err
-	}
-	head, err := open("checkpoint", msg, signer)
-	if err != nil {
-		return head, err
-	}
+// checkProofs checks what a bundle says of itself and its proofs; it returns the older checkpoints.
+func (p *place) checkProofs(head checkpoint, entries [][]byte, signer note.Verifier) ([]olderHead, error) {
 	var about struct {
 		Size      int64
 		Origin, V string
 	}
-	if err := b.readJSON("bundle.json", &about); err != nil {
-		return head, err
+	if err := p.readJSON("bundle.json", &about); err != nil {
+		return nil, err
 	}
 	if about.V != "corrigenda-bundle/1" || about.Size != head.N || about.Origin != head.origin {
-		return head, glue("bundle.json", "it speaks of another log than the checkpoint, or of another size")
+		return nil, glue("bundle.json", "it speaks of another log than the checkpoint, or of another size")
 	}
-	return head, nil
+	if err := p.checkProofFiles(entries, signer); err != nil {
+		return nil, err
+	}
+	return p.olderHeads()
 }
 
 // An olderHead is a checkpoint from before; proof is what the bundle offers to prove it, if anything.
@@ -148,11 +158,24 @@ type olderHead struct {
 	proof tlog.TreeProof
 }
 
-// older returns the checkpoints of the bundle, and those that the caller kept.
-func (b folder) older(kept []string) ([]olderHead, error) {
+// keptHeads returns the checkpoints that the caller kept.
+func keptHeads(paths []string) ([]olderHead, error) {
+	var all []olderHead
+	for _, path := range paths {
+		msg, err := os.ReadFile(path)
+		if err != nil {
+			return nil, by("glue", path, err)
+		}
+		all = append(all, olderHead{path, msg, nil})
+	}
+	return all, nil
+}
+
+// olderHeads returns the older checkpoints of the bundle, with their proofs.
+func (p *place) olderHeads() ([]olderHead, error) {
 	var all []olderHead
 	proofs := map[int64]tlog.TreeProof{}
-	err := b.eachLine("proofs/consistency.jsonl", func(data []byte) error {
+	err := p.eachLine("proofs/consistency.jsonl", func(data []byte) error {
 		var line struct {
 			From  int64
 			Proof []string
@@ -173,7 +196,7 @@ func (b folder) older(kept []string) ([]olderHead, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = b.eachLine("checkpoints.jsonl", func(data []byte) error {
+	err = p.eachLine("checkpoints.jsonl", func(data []byte) error {
 		var line struct {
 			Note string
 			Size int64
@@ -189,13 +212,6 @@ func (b folder) older(kept []string) ([]olderHead, error) {
 		all = append(all, olderHead{name, []byte(line.Note), proof})
 		return nil
 	})
-	for _, path := range kept {
-		msg, err := os.ReadFile(path)
-		if err != nil {
-			return nil, by("glue", path, err)
-		}
-		all = append(all, olderHead{path, msg, nil})
-	}
 	return all, err
 }
 
@@ -225,19 +241,31 @@ func checkOlder(older []olderHead, head checkpoint, hashes tlog.HashReader, sign
 
 // --- tiles and entries --------------------------------------------------------
 
-// A folder is a bundle. To tlog it is what serves tiles.
-type folder string
+// A place is a bundle's folder, or the address of a served log. To tlog it is what serves tiles.
+type place struct {
+	base  string
+	tiles map[string][]byte // those read before: what a path names never changes
+}
 
-func (b folder) Height() int { return height }
+func (p *place) isServed() bool {
+	return strings.HasPrefix(p.base, "http://") || strings.HasPrefix(p.base, "https://")
+}
 
-func (b folder) SaveTiles([]tlog.Tile, [][]byte) {}
+func (p *place) Height() int { return height }
 
-func (b folder) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
+func (p *place) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func (p *place) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	var all [][]byte
 	for _, tile := range tiles {
-		data, err := b.read(tilePath(tile))
-		if err != nil {
-			return nil, err
+		path := tilePath(tile)
+		data, found := p.tiles[path]
+		if !found {
+			var err error
+			if data, err = p.read(path); err != nil {
+				return nil, err
+			}
+			p.tiles[path] = data
 		}
 		all = append(all, data)
 	}
@@ -281,11 +309,11 @@ func entryTiles(size int64) []tlog.Tile {
 }
 
 // entries takes the entry tiles apart: lengths of two bytes, and bytes.
-func (b folder) entries(size int64) ([][]byte, error) {
+func (p *place) entries(size int64) ([][]byte, error) {
 	var all [][]byte
 	for _, tile := range entryTiles(size) {
 		path := "tile/entries/" + strings.TrimPrefix(tilePath(tile), "tile/0/")
-		data, err := b.read(path)
+		data, err := p.read(path)
 		if err != nil {
 			return nil, err
 		}
@@ -319,14 +347,14 @@ func checkEntries(entries [][]byte, tree tlog.Tree, hashes tlog.HashReader) erro
 }
 
 // checkProofFiles checks the proofs that stand on their own (C2SP tlog-proof).
-func (b folder) checkProofFiles(entries [][]byte, signer note.Verifier) error {
-	paths, err := filepath.Glob(filepath.Join(string(b), "proofs/inclusion/*.tlog-proof"))
+func (p *place) checkProofFiles(entries [][]byte, signer note.Verifier) error {
+	paths, err := filepath.Glob(filepath.Join(p.base, "proofs/inclusion/*.tlog-proof"))
 	if err != nil || len(paths) == 0 {
 		return glue("proofs/inclusion", "there is none")
 	}
 	for _, path := range paths {
 		name := "proofs/inclusion/" + filepath.Base(path)
-		data, err := b.read(name)
+		data, err := p.read(name)
 		if err != nil {
 			return err
 		}
@@ -420,9 +448,9 @@ type ledger struct {
 	redacted    int
 }
 
-func (b folder) checkContent(entries [][]byte) (string, error) {
+func (p *place) checkContent(entries [][]byte) (string, error) {
 	var about struct{ Audience string }
-	if err := b.readJSON("bundle.json", &about); err != nil {
+	if err := p.readJSON("bundle.json", &about); err != nil {
 		return "", err
 	}
 	if about.Audience != "PUBLIC" && about.Audience != "AUDITOR" {
@@ -434,7 +462,7 @@ func (b folder) checkContent(entries [][]byte) (string, error) {
 		path := "content/" + strings.TrimPrefix(tilePath(whole), "tile/0/") + ".jsonl"
 		next := int(tile.N * width)
 		last := next + tile.W
-		err := b.eachLine(path, func(line []byte) error {
+		err := p.eachLine(path, func(line []byte) error {
 			if next == last {
 				return glue(path, "it has more than %d lines", tile.W)
 			}
@@ -627,16 +655,31 @@ func (l *ledger) finish() (string, error) {
 
 // --- files --------------------------------------------------------------------
 
-func (b folder) read(name string) ([]byte, error) {
-	data, err := os.ReadFile(filepath.Join(string(b), name))
+func (p *place) read(name string) ([]byte, error) {
+	if p.isServed() {
+		return fetch(strings.TrimSuffix(p.base, "/") + "/" + name)
+	}
+	data, err := os.ReadFile(filepath.Join(p.base, name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, glue(name, "this file is missing")
 	}
 	return data, err
 }
 
-func (b folder) readJSON(name string, into any) error {
-	data, err := b.read(name)
+func fetch(url string) ([]byte, error) {
+	answer, err := http.Get(url)
+	if err != nil {
+		return nil, by("glue", url, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, glue(url, "%s", answer.Status)
+	}
+	return io.ReadAll(answer.Body)
+}
+
+func (p *place) readJSON(name string, into any) error {
+	data, err := p.read(name)
 	if err != nil {
 		return err
 	}
@@ -646,8 +689,8 @@ func (b folder) readJSON(name string, into any) error {
 	return nil
 }
 
-func (b folder) eachLine(name string, do func([]byte) error) error {
-	data, err := b.read(name)
+func (p *place) eachLine(name string, do func([]byte) error) error {
+	data, err := p.read(name)
 	if err != nil {
 		return err
 	}
