@@ -20,6 +20,7 @@ from app.store.sql import (
     as_json,
 )
 
+
 def _by_key(scope: Scope, other: Scope) -> list[Expression]:
     return [
         scope["record_id"] == other["record_id"],
