@@ -5,11 +5,12 @@ fit (digests, roots, entries, tiles, proofs, the root in the checkpoint), but th
 key. Signed: he has the real one too, and signs every checkpoint anew; what does not contradict
 itself then is caught by nothing but an older checkpoint that somebody kept.
 
-docs/audit.md has a table of what finds which; the tests compare it with what happens.
+`GUIDE` has a table of what finds which; the tests compare it with what happens.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,6 +36,7 @@ from tests.forging import (
     write_entries,
 )
 
+GUIDE = Path(__file__).resolve().parents[1] / "docs" / "audit-tools.md"
 ALONE = "alone"
 RECOMPUTED = "recomputed"
 SIGNED = "signed"
@@ -346,3 +348,11 @@ TAMPERINGS: tuple[Tampering, ...] = (
     *_forms("disclosure in spite of a redaction", _in_spite, write_content, _in_spite_and_unnamed),
 )
 """Every tampering in every form that makes sense of it."""
+
+
+def table() -> dict[str, list[str]]:
+    """Return what the guide says: a tampering and its form → who finds it, ours first."""
+    section = GUIDE.read_text("utf-8").split("## What finds which")[1]
+    rows = re.findall(r"^\| (.+) \|$", section, re.MULTILINE)
+    cells = [row.replace("`", "").split(" | ") for row in rows]
+    return {f"{name}, {form}": found for name, form, *found in cells if name != "tampering"}

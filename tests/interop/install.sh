@@ -55,7 +55,9 @@ node_clients() {
         cp tests/interop/package-lock.json .interop/installed-package-lock.json
 }
 
-chromium() {
+# None of these functions may have the name of a program: `command -v` finds functions, too.
+
+browser() {
     for name in chromium chromium-browser google-chrome; do
         command -v $name >/dev/null 2>&1 && return
     done
@@ -77,7 +79,7 @@ postgresql() {
     apt_install postgresql-15
 }
 
-go() {
+go_with_mod() {
     command -v "${INTEROP_GO:-go}" >/dev/null 2>&1 &&
         [ -d "${INTEROP_GOPATH:-/usr/share/gocode}/src/golang.org/x/mod/sumdb" ] && return
     may_use_apt || return
@@ -95,7 +97,7 @@ by_hand() {
 mkdir -p .interop
 python_clients || lack "the Python clients could not be installed (.interop/venv)"
 node_clients || lack "the Node clients could not be installed (.interop/node_modules)"
-chromium || lack "no Chromium: install one, or name it in INTEROP_CHROMIUM"
+browser || lack "no Chromium: install one, or name it in INTEROP_CHROMIUM"
 postgresql || lack "no PostgreSQL 15: install it, or name its folder of programs in INTEROP_POSTGRES_BIN"
-go || lack "no Go with golang.org/x/mod: install both, or name them in INTEROP_GO and INTEROP_GOPATH"
+go_with_mod || lack "no Go with golang.org/x/mod: install both, or name them in INTEROP_GO and INTEROP_GOPATH"
 by_hand || lack "no openssl or no xxd: install them"

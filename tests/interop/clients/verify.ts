@@ -34,6 +34,7 @@ type Entry = Digests & {
   revisions: Subtree;
   targets?: Subtree;
 };
+type Older = { note: string; size: number };
 type Document = Digests & { record: string; version: number; prev: number | null };
 type Target = { position: number; scope: string; version: number | null; digest: string };
 type Content = {
@@ -62,10 +63,15 @@ function must(holds: unknown, where: string, why: string): asserts holds {
   if (!holds) throw new Refused("glue", where, why);
 }
 
+const json = <T>(where: string, text: string): T => ask("glue", where, () => JSON.parse(text));
+
 function verify(bundle: string, vkey: string, kept: string[]): string {
   const files = new Files(bundle);
   const key = authority(vkey);
-  const about = JSON.parse(files.text("bundle.json"));
+  const about = json<{ v: string; size: number; origin: string; audience: string }>(
+    "bundle.json",
+    files.text("bundle.json"),
+  );
   const note = files.text("checkpoint");
   const head = opened("checkpoint", note, key);
   const size = Number(head.logSize);
@@ -76,10 +82,13 @@ function verify(bundle: string, vkey: string, kept: string[]): string {
   const leaves = checkEntries(files, entries, head, note);
   checkProofFiles(files, entries, key);
   const older = [
-    ...files.lines("checkpoints.jsonl").map((line) => JSON.parse(line)),
-    ...kept.map((path) => ({ note: readFileSync(path, "utf8"), size: path })),
+    ...files.lines("checkpoints.jsonl").map((line) => json<Older>("checkpoints.jsonl", line)),
+    ...kept.map((path) => ({ note: ask("glue", path, () => readFileSync(path, "utf8")), size: path })),
   ];
-  for (const one of older) checkOlder(`checkpoint ${one.size}`, one.note, key, entries, leaves);
+  for (const one of older) {
+    must(typeof one.note === "string", "checkpoints.jsonl", "a line of it has no note");
+    checkOlder(`checkpoint ${one.size}`, one.note, key, entries, leaves);
+  }
   const found = checkContent(files, entries, about.audience);
   return `${size} entries signed by ${head.origin}, consistent with ${older.length} older checkpoints; ${found}`;
 }
@@ -171,6 +180,10 @@ class Files {
     return this.bytes(name).toString("utf8");
   }
 
+  names(folder: string): string[] {
+    return ask("glue", folder, () => readdirSync(join(this.folder, folder)));
+  }
+
   lines(name: string): string[] {
     const text = this.text(name);
     must(text === "" || text.endsWith("\n"), name, "its last line has no end");
@@ -178,23 +191,30 @@ class Files {
   }
 }
 
+type Extent = { number: string; width: number; first: number };
+
 /** The tiles over so many hashes or entries: the number as a path, the width, the first of them. */
-function tiles(size: number): { number: string; width: number; first: number }[] {
-  return Array.from({ length: Math.ceil(size / WIDTH) }, (_, n) => {
-    const number = n.toLocaleString("en", { minimumIntegerDigits: 3 }).split(",");
-    const groups = number.map((group) => group.padStart(3, "0"));
-    return {
-      number: groups.map((group, at) => (at < groups.length - 1 ? `x${group}` : group)).join("/"),
-      width: Math.min(WIDTH, size - n * WIDTH),
-      first: n * WIDTH,
-    };
-  });
+function* tiles(size: number): Generator<Extent> {
+  for (let first = 0; first < size; first += WIDTH) {
+    const number = String(first / WIDTH).padStart(3, "0");
+    // Groups of three digits from the right, all but the last with an x: x001/x234/067.
+    const groups = number.replace(/^\d{1,2}(?=(\d{3})+$)/, (head) => head.padStart(3, "0"));
+    const path = groups.replace(/\d{3}(?=\d)/g, "x$&/");
+    yield { number: path, width: Math.min(WIDTH, size - first), first };
+  }
 }
+
+/** Reads something of each tile in turn, so that what is missing is noticed at once. */
+const eachTile = <T>(size: number, read: (tile: Extent) => T[]): T[] => {
+  const all: T[] = [];
+  for (const tile of tiles(size)) all.push(...read(tile));
+  return all;
+};
 
 const tileName = (number: string, width: number) => (width < WIDTH ? `${number}.p/${width}` : number);
 
 function entriesOf(files: Files, size: number): Buffer[] {
-  return tiles(size).flatMap(({ number, width }) => {
+  return eachTile(size, ({ number, width }) => {
     const name = `tile/entries/${tileName(number, width)}`;
     let data = files.bytes(name);
     const entries = Array.from({ length: width }, () => {
@@ -210,7 +230,7 @@ function entriesOf(files: Files, size: number): Buffer[] {
 }
 
 function row(files: Files, level: number, size: number): Buffer[] {
-  return tiles(size).flatMap(({ number, width }) => {
+  return eachTile(size, ({ number, width }) => {
     const name = `tile/${level}/${tileName(number, width)}`;
     const data = files.bytes(name);
     must(data.length === width * 32, name, `it has not ${width} hashes`);
@@ -236,7 +256,7 @@ function checkEntries(files: Files, entries: Buffer[], head: LogCheckpoint, note
 
 /** Checks the proofs that stand on their own (C2SP tlog-proof). */
 function checkProofFiles(files: Files, entries: Buffer[], key: Authority) {
-  for (const file of readdirSync(join(files.folder, "proofs/inclusion"))) {
+  for (const file of files.names("proofs/inclusion")) {
     const name = `proofs/inclusion/${file}`;
     const [, top = "", note = ""] = files.text(name).match(/^(.*?)\n\n(.*)$/s) ?? [];
     const [form, index = "", ...hashes] = top.split("\n");
@@ -253,8 +273,8 @@ function checkProofFiles(files: Files, entries: Buffer[], key: Authority) {
 
 /** Reads JSON that has to be written in the one canonical way. */
 function canonical<T>(where: string, text: string): T {
-  const value = ask("glue", where, () => JSON.parse(text));
-  const written = ask("canonicalize", where, () => canonicalize(value));
+  const value = json<T>(where, text);
+  const written = ask("canonicalize", where, () => canonicalize(value as object));
   if (written !== text) throw new Refused("canonicalize", where, "this is not its canonical JSON");
   return value;
 }
