@@ -205,7 +205,7 @@ def test_the_guide_builds_the_go_program_and_runs_it(
     done = subprocess.run(
         ["/bin/sh", "-euc", commands("With Go")],
         cwd=tmp_path,
-        env={**os.environ, "VKEY": VKEY, "GOCACHE": str(cache), "CGO_ENABLED": "0"},
+        env={**os.environ, "VKEY": VKEY, "GOCACHE": str(cache)},
         capture_output=True,
         text=True,
         timeout=120,
