@@ -24,6 +24,7 @@ from app.domain.records import kind_name
 from app.domain.redacting import placeholder
 from app.log import bundle
 from app.log.checkpoint import open_checkpoint
+from app.log.disclosure import digest
 from app.log.errors import LogError, NotVerified
 from app.log.note import MAX_NOTE_BYTES
 from app.log.proof import verify_consistency
@@ -85,13 +86,13 @@ def compare_with_database(
     if checked.problems:
         first = checked.problems[0]
         told = f"{first.table}{'.' + first.column if first.column else ''} {first.key}"
-        failure = NotVerified(
+        contradiction = NotVerified(
             "DATABASE",
             f"the database contradicts its own log in {told}: {first.message}; corrigenda check "
             "tells more",
             position=first.position,
         )
-        return Comparison(name, compared, failure)
+        return Comparison(name, compared, contradiction)
     return Comparison(name, {**compared, "versions": checked.revisions})
 
 
@@ -122,7 +123,7 @@ def _compare_line(line: bytes, one: store.Logged, gone: set[str], is_auditors: b
     for record, mine, other in _disclosure_lists(ours, theirs, one.position):
         kept = []
         for text in mine:
-            if bundle.digest(text) in gone:
+            if digest(text) in gone:
                 lost += 1
             else:
                 kept.append(text)
@@ -226,7 +227,7 @@ def _compare_checkpoint(report: Report, server: _Server) -> None:
     if theirs.origin != ours.origin:
         raise NotVerified("ORIGIN", f"the server serves the log {theirs.origin}")
     _require_size(theirs.size, ours.size, "the server's checkpoint")
-    if theirs.size == ours.size or ours.size == 0:
+    if ours.size in {theirs.size, 0}:
         proof: list[bytes] = []
     else:
         found = server.ask(_CONSISTENCY, {"from": ours.size, "to": theirs.size})["log"]
@@ -375,32 +376,27 @@ def _query(kind: str) -> str:
 _MEASURE: Final = "amount lower upper approximate unit verbatim"
 
 
+_PARTS: Final[Mapping[type[t.FieldType], str]] = {
+    t.Reference: "id",
+    t.Measure: _MEASURE,
+    t.Money: f"{_MEASURE} basis",
+    t.Edtf: "edtf",
+    t.Aliases: "text language",
+    t.Identifiers: "scheme value",
+    t.Quote: "exact prefix suffix",
+    t.Derivations: "claim { id } derivation",
+    t.ClaimValue: (
+        f"__typename ... on Measure {{ {_MEASURE} }} ... on Money {{ {_MEASURE} basis }}"
+        " ... on UncertainDate { edtf } ... on RecordValue { record { id } }"
+        " ... on CodeValue { code } ... on TextValue { text }"
+    ),
+}
+"""What is asked of each type of field; all others are scalars."""
+
+
 def _selection(of: t.FieldType) -> str:
-    match of:
-        case t.Reference():
-            return " { id }"
-        case t.Measure():
-            return f" {{ {_MEASURE} }}"
-        case t.Money():
-            return f" {{ {_MEASURE} basis }}"
-        case t.Edtf():
-            return " { edtf }"
-        case t.Aliases():
-            return " { text language }"
-        case t.Identifiers():
-            return " { scheme value }"
-        case t.Quote():
-            return " { exact prefix suffix }"
-        case t.Derivations():
-            return " { claim { id } derivation }"
-        case t.ClaimValue():
-            return (
-                f" {{ __typename ... on Measure {{ {_MEASURE} }} ... on Money {{ {_MEASURE} basis }}"
-                " ... on UncertainDate { edtf } ... on RecordValue { record { id } }"
-                " ... on CodeValue { code } ... on TextValue { text } }"
-            )
-        case _:
-            return ""
+    parts = _PARTS.get(type(of))
+    return "" if parts is None else f" {{ {parts} }}"
 
 
 _TAGS: Final = {
@@ -417,38 +413,36 @@ def _canonical(of: t.FieldType, value: Any) -> Any:
     """Return a served value as the log discloses it."""
     if value is None or value == []:
         return None
-    match of:
-        case t.Reference():
-            return _plain_id(value["id"])
-        case t.Edtf():
-            return value["edtf"]
-        case t.ClaimValue():
-            return _claim_value(value)
-        case t.Derivations():
-            return [
-                {"claim": _plain_id(one["claim"]["id"]), "derivation": one["derivation"]}
-                for one in value
-            ]
-        case _ if isinstance(value, list):
-            return [_members(one) if isinstance(one, dict) else one for one in value]
-        case _ if isinstance(value, dict):
-            return _members(value)
-        case _:
-            return value
+    special = _READ.get(type(of))
+    if special is not None:
+        return special(value)
+    if isinstance(value, list):
+        return [_members(one) if isinstance(one, dict) else one for one in value]
+    return _members(value) if isinstance(value, dict) else value
+
+
+def _links(value: Any) -> list[dict[str, str]]:
+    return [
+        {"claim": _plain_id(one["claim"]["id"]), "derivation": one["derivation"]} for one in value
+    ]
 
 
 def _claim_value(value: Mapping[str, Any]) -> dict[str, Any]:
     tag = _TAGS[value["__typename"]]
     inner = _members({name: one for name, one in value.items() if name != "__typename"})
-    match tag:
-        case "date":
-            return {tag: inner["edtf"]}
-        case "record":
-            return {tag: _plain_id(inner["record"]["id"])}
-        case "code" | "text":
-            return {tag: inner[tag]}
-        case _:
-            return {tag: inner}
+    if tag == "date":
+        return {tag: inner["edtf"]}
+    if tag == "record":
+        return {tag: _plain_id(inner["record"]["id"])}
+    return {tag: inner[tag] if tag in ("code", "text") else inner}
+
+
+_READ: Final[Mapping[type[t.FieldType], Callable[[Any], Any]]] = {
+    t.Reference: lambda value: _plain_id(value["id"]),
+    t.Edtf: lambda value: value["edtf"],
+    t.ClaimValue: _claim_value,
+    t.Derivations: _links,
+}
 
 
 def _members(value: Mapping[str, Any]) -> dict[str, Any]:
