@@ -144,9 +144,7 @@ def parse_redact(value: Any) -> Redact:
     """
     faults: list[Refusal] = []
     body = mapping(value, (), faults)
-    no_unknown(
-        body, {"reason", "authority", "targets", "idempotencyKey", "dryRun"}, (), faults
-    )
+    no_unknown(body, {"reason", "authority", "targets", "idempotencyKey", "dryRun"}, (), faults)
     reason = parse_reason(body.get("reason"), faults)
     authority = _authority(body.get("authority"), faults)
     targets = _targets(body.get("targets"), faults)
@@ -230,8 +228,10 @@ def _header_target(value: Any, path: Path, faults: list[Refusal]) -> HeaderTarge
     if not _is_count(position):
         message = "position must be that of a changeset, a number from 1"
         faults.append(InvalidInput(message, path=(*path, "position")))
-    if not isinstance(texts, list) or not texts or any(
-        not isinstance(one, str) or one not in HEADER_TEXTS for one in texts
+    if (
+        not isinstance(texts, list)
+        or not texts
+        or any(not isinstance(one, str) or one not in HEADER_TEXTS for one in texts)
     ):
         message = f"texts must name at least one of {', '.join(HEADER_TEXTS)}"
         faults.append(InvalidInput(message, path=(*path, "texts")))
@@ -333,9 +333,7 @@ def _is_asked(target: RecordTarget, one: Disclosed) -> bool:
 
 def _with_equals(found: Sequence[Disclosed], held: Sequence[Disclosed]) -> list[Disclosed]:
     values = {(one.field, one.value) for one in found if one.scope != HEADER}
-    equal = [
-        one for one in held if (one.field, one.value) in values and not one.gone
-    ]
+    equal = [one for one in held if (one.field, one.value) in values and not one.gone]
     return [*found, *equal]
 
 
