@@ -6,8 +6,10 @@
    tree; its size and root are all of them that the entry holds.
 3. The *entry* is the canonical JSON of the changeset's header. Entry n is leaf
    n - 1 of the log, and its leaf hash is `app.log.tree.leaf_hash(entry)`.
+4. A REDACTION names the disclosures that it takes away. Each of these *targets*
+   is a leaf of another small tree, and the entry holds its size and root.
 
-Neither holds prose, names or figures: those can be redacted later and the log
+None of them holds prose, names or figures: those can be redacted later and the log
 cannot. So every member is an id, a code, a number, an instant or a digest, and
 anything else is refused here. Changing one of these bytes needs a new `v`.
 """
@@ -19,10 +21,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.log.base64url import decode_base64url
-from app.log.canonical import canonical
-from app.log.errors import EntryRefused, NotBase64url
-from app.log.tree import HASH_BYTES, leaf_hash, root_hash
+from app.log.canonical import canonical_plain
+from app.log.errors import EntryRefused
+from app.log.tree import leaf_hash, root_hash
 
 ENTRY_FORMAT = "corrigenda-entry/1"
 """The `v` of every entry; a verifier fails on one that it does not know."""
@@ -35,10 +36,15 @@ KINDS = frozenset(
 )
 ACTIONS = frozenset({"ADD", "REVISE", "RETRACT", "RESTORE", "MERGE", "REDACT"})
 AUTHORITIES = frozenset({"LEGAL", "PRIVACY", "EDITORIAL"})
+HEADER_SCOPE = "header"
+"""The scope of a disclosure that belongs to the entry itself, not to one of its records."""
 
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{0,62}")
 # A TypeID has at most 63 letters of prefix, an underscore and 26 characters.
 _ID = re.compile(r"[a-z][a-z0-9_]{0,89}")
+# 32 bytes are 42 characters and four bits: the last two bits of the 43rd are zero.
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+_ROOT = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def revision_document(  # noqa: PLR0913 - one argument for each member
     `public` and `restricted` are digests of disclosures, in any order.
     Raises `EntryRefused`.
     """
-    return canonical(
+    return canonical_plain(
         {
             "record": _id("record", record),
             "version": _count("version", version),
@@ -78,10 +84,33 @@ def revision_document(  # noqa: PLR0913 - one argument for each member
 def changeset_root(documents: Sequence[bytes]) -> Subtree:
     """Return size and root of the tree whose leaves are the documents, in order.
 
-    A changeset that touches no record has the root of the empty tree.
+    A changeset that touches no record has the root of the empty tree. The
+    targets of a redaction make their tree in the same way.
     """
     root = root_hash([leaf_hash(document) for document in documents])
     return Subtree(len(documents), root.hex())
+
+
+def redaction_target(*, position: int, scope: str, version: int | None, digest: str) -> bytes:
+    """Return the bytes that name one disclosure which a REDACTION takes away.
+
+    `position` is that of the entry which logged it. `scope` is the id of the
+    record, with the `version` that the disclosure belongs to, or `"header"`
+    without one. Raises `EntryRefused`.
+    """
+    if (version is None) != (scope == HEADER_SCOPE):
+        raise EntryRefused(
+            member="version", message="a record has one, and the header of an entry has none"
+        )
+    _check_digest("digest", digest)
+    return canonical_plain(
+        {
+            "position": _count("position", position),
+            "scope": _id("scope", scope),
+            "version": None if version is None else _count("version", version),
+            "digest": digest,
+        }
+    )
 
 
 def entry(  # noqa: PLR0913 - one argument for each member
@@ -126,7 +155,7 @@ def entry(  # noqa: PLR0913 - one argument for each member
         **_links(reverts, on_behalf_of, before=position),
         **_redaction(kind, authority, targets),
     }
-    return _short_enough(canonical(members))
+    return _short_enough(canonical_plain(members))
 
 
 def redaction_target(*, position: int, scope: str, version: int | None, digest: str) -> bytes:
@@ -188,16 +217,14 @@ def _digests(public: Iterable[str], restricted: Iterable[str]) -> dict[str, list
 
 
 def _check_digest(member: str, digest: str) -> None:
-    try:
-        length = len(decode_base64url(digest))
-    except NotBase64url as error:
-        raise EntryRefused(member=member, message=str(error)) from error
-    if length != HASH_BYTES:
-        raise EntryRefused(member=member, message=f"a digest has {HASH_BYTES} bytes, not {length}")
+    if not _DIGEST.fullmatch(digest):
+        raise EntryRefused(
+            member=member, message="a digest is the base64url of 32 bytes, without padding"
+        )
 
 
 def _subtree(member: str, subtree: Subtree) -> dict[str, object]:
-    if subtree.count < 0 or not re.fullmatch(r"[0-9a-f]{64}", subtree.root):
+    if subtree.count < 0 or not _ROOT.fullmatch(subtree.root):
         raise EntryRefused(
             member=member, message="a count from 0 and a root of 64 lower-case hex digits"
         )
