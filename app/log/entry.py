@@ -158,24 +158,6 @@ def entry(  # noqa: PLR0913 - one argument for each member
     return _short_enough(canonical_plain(members))
 
 
-def redaction_target(*, position: int, scope: str, version: int | None, digest: str) -> bytes:
-    """Return the bytes that name one disclosure which a redaction takes.
-
-    `scope` is `header` (then `version` is None) or the id of a record.
-    """
-    if (scope == "header") != (version is None):
-        raise EntryRefused(member="version", message="a record's has a version, a header's none")
-    _check_digest("digest", digest)
-    return canonical(
-        {
-            "position": _count("position", position),
-            "scope": _id("scope", scope),
-            "version": None if version is None else _count("version", version),
-            "digest": digest,
-        }
-    )
-
-
 def _links(reverts: int | None, on_behalf_of: str | None, *, before: int) -> dict[str, object]:
     links: dict[str, object] = {}
     if reverts is not None:
