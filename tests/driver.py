@@ -193,7 +193,7 @@ class Newsroom:
         body = {"reason": {"code": "ENTRY_ERROR", "note": reason}}
         return self.submit(body, reverts=position, **more)
 
-    def redact(  # noqa: PLR0913 - each a member of a `RedactInput`
+    def redact(
         self,
         *records: str,
         fields: Sequence[str] | None = None,
@@ -285,6 +285,16 @@ class Newsroom:
         query = sa.select(T["changeset"]).where(T["changeset"].c.position == position)
         with self.engine.connect() as connection:
             return connection.execute(query).mappings().one()
+
+    def origin(self, position: int) -> Any:
+        """Return what an importer stated about a changeset; None of one that was made here."""
+        header = T["header"]
+        query = sa.select(header.c.value).where(
+            header.c.position == position, header.c.name == "origin"
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+            return None if found is None else json.loads(found)
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows in every table."""
