@@ -369,22 +369,20 @@ def verify(  # noqa: PLR0913, PLR0917 - Typer: one parameter for each option
 ) -> None:
     """Verify a bundle, without a network; status 0 if all holds, 1 if not."""
     from app.log.note import MAX_NOTE_BYTES
-    from app.reads import verdict, verifying
+    from app.reads import comparing, verdict, verifying
     from app.reads.bundle_files import bundle_files
     from app.store.scratch import scratch
 
     older = tuple(_older_checkpoint(file, MAX_NOTE_BYTES) for file in checkpoint or ())
     known = verifying.Known(_verifier_keys(vkey), older)
     with bundle_files(bundle) as files, scratch() as memory, _progress("Verifying", None) as step:
-        replay = verifying.Replay(memory) if url is not None else None
+        replay = comparing.Replay(memory) if url is not None else None
         report = verifying.verify(files, known, memory, progress=step, seen=replay)
         found = list[verdict.Comparison]()
         if report.verified and database is not None:
             found.append(_compared_with_database(report, files, database, step))
         if report.verified and url is not None:
-            from app.reads.comparing import compare_with_server
-
-            found.append(compare_with_server(report, memory, url, step))
+            found.append(comparing.compare_with_server(report, memory, url, step))
     if as_json:
         _answer_json(verdict.verdict_json(report, found))
     else:

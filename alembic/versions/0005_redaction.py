@@ -176,9 +176,7 @@ def _create_tables() -> None:
         sa.Column("position", POSITION, nullable=False),
         sa.Column("authority", CODE_POINT_TEXT, nullable=False),
         sa.PrimaryKeyConstraint("position", name="pk_redaction"),
-        sa.ForeignKeyConstraint(
-            ["position"], ["changeset.position"], name="fk_redaction_position"
-        ),
+        sa.ForeignKeyConstraint(["position"], ["changeset.position"], name="fk_redaction_position"),
     )
     op.create_table(
         "redaction_target",
@@ -283,7 +281,7 @@ def _an_open_target(condition: str) -> str:
     )
 
 
-def _differs(connection: Connection, table: str, columns: tuple[str, ...]) -> str:
+def _differs(connection: Connection, columns: tuple[str, ...]) -> str:
     if connection.dialect.name == "sqlite":
         return " OR ".join(f'NEW."{name}" IS NOT OLD."{name}"' for name in columns)
     # *<> compares the bytes: to <>, 1.0 and 1 in a JSON document would be the same.
@@ -311,7 +309,7 @@ def _change_rules(connection: Connection) -> list[Rule]:
     )
     return [
         Rule(
-            _differs(connection, "change", fixed),
+            _differs(connection, fixed),
             "the ledger does not change: UPDATE on change may set nothing but before, after, salt",
         ),
         Rule(
@@ -324,7 +322,7 @@ def _change_rules(connection: Connection) -> list[Rule]:
 
 
 def _same(connection: Connection, *columns: str) -> str:
-    return f"NOT ({_differs(connection, '', columns)})"
+    return f"NOT ({_differs(connection, columns)})"
 
 
 def _header_rules(connection: Connection) -> list[Rule]:
@@ -336,7 +334,7 @@ def _header_rules(connection: Connection) -> list[Rule]:
     gap = _gap("name", ("note", "editorName"))
     return [
         Rule(
-            _differs(connection, "header", fixed),
+            _differs(connection, fixed),
             "the ledger does not change: UPDATE on header may set nothing but value, salt",
         ),
         Rule(
@@ -353,17 +351,15 @@ def _version_rules(connection: Connection, table: str) -> list[Rule]:
     held = tuple(column for columns in FIELDS[table].values() for column in columns)
     unnamed = " OR ".join(_blanked_unnamed(connection, table, field) for field in FIELDS[table])
     # Who blanks leaves `superseded` as it is, and can only while a redaction is open.
-    moves = (
-        f"(NEW.superseded <> OLD.superseded OR NOT {_an_open_target('t.scope = OLD.id')})"
-    )
+    moves = f"(NEW.superseded <> OLD.superseded OR NOT {_an_open_target('t.scope = OLD.id')})"
     return [
         Rule(
-            _differs(connection, table, fixed),
+            _differs(connection, fixed),
             f"the ledger does not change: UPDATE on {table} may set nothing but superseded, and "
             "the gaps of a redaction",
         ),
         Rule(
-            f"({_differs(connection, table, held)}) AND ({unnamed})",
+            f"({_differs(connection, held)}) AND ({unnamed})",
             f"the ledger does not change: UPDATE on {table} blanks what no open redaction names",
         ),
         *(
@@ -384,7 +380,7 @@ def _blanked_unnamed(connection: Connection, table: str, field: str) -> str:
         f" FROM change c WHERE c.record_id = OLD.id AND c.field = '{field}'"
         " AND c.version <= OLD.version)"
     )
-    return f"(({_differs(connection, table, tuple(columns))}) AND NOT ({gap} AND {named}))"
+    return f"(({_differs(connection, tuple(columns))}) AND NOT ({gap} AND {named}))"
 
 
 def _supersede_rules(table: str) -> list[Rule]:
@@ -415,7 +411,7 @@ def _old_version_rules(connection: Connection, table: str) -> list[Rule]:
     )  # fmt: skip
     return [
         Rule(
-            _differs(connection, table, fixed),
+            _differs(connection, fixed),
             f"the ledger does not change: UPDATE on {table} may set nothing but superseded",
         ),
         *_supersede_rules(table),
@@ -489,4 +485,3 @@ def _blank_field(table: str, field: str) -> str:
         f'                UPDATE "{table}" AS held SET {given} WHERE held.id = wanted.scope'
         " AND held.version >= wanted.version AND held.version < wanted.ended;"
     )
-

@@ -15,6 +15,7 @@ import orjson
 from graphql import FieldNode, GraphQLObjectType, get_named_type
 
 from app.commands.submit import Outcome, Submission, submit
+from app.domain.codes import ChangesetKind
 from app.domain.errors import InvalidInput, ReadTimedOut, Refusal, Refused, TooDeep
 from app.graphql.compile import Plan, Selections, make_plan, read_of
 from app.graphql.engine import Context, members_of
@@ -60,6 +61,19 @@ class Editing:
             idempotency_key=given.get("idempotencyKey"),
             dry_run=bool(given.get("dryRun")),
             reverts=given["changeset"],
+        )
+        return await self._submit(context, nodes, submission)
+
+    async def redact(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Remove content for good, or tell what stands against it."""
+        submission = Submission(
+            body=given,
+            editing=context.viewer.to_redact(),
+            kind=ChangesetKind.REDACTION,
+            idempotency_key=given.get("idempotencyKey"),
+            dry_run=bool(given.get("dryRun")),
         )
         return await self._submit(context, nodes, submission)
 

@@ -386,7 +386,8 @@ class _Verification:
                 raise NotVerified(
                     "OLDER_BUNDLE",
                     f"this bundle ends at position {log.manifest.size} and is older than "
-                    f"{one.name} of size {size}: it leaves out positions {log.manifest.size + 1} to {size}",
+                    f"{one.name} of size {size}: it leaves out positions "
+                    f"{log.manifest.size + 1} to {size}",
                     position=log.manifest.size + 1,
                 )
             self._check_older(verifier, one, log)

@@ -180,3 +180,10 @@ class Spans:
         """Return the roots of subtrees; raises `LookupError` where nodes are missing."""
         found: tuple[Any, ...] = tuple(self.root(span) for span in spans)
         return found
+
+
+def redacted_after(connection: Connection, position: int) -> set[str]:
+    """Return the digests that redactions after a position name."""
+    columns = _T["redaction_target"].c
+    query = sa.select(columns.digest).where(columns.position > position)
+    return set(connection.execute(query).scalars())

@@ -23,7 +23,7 @@ from app.log.entry import redaction_target
 from app.store import tables
 from app.store.rows import to_columns
 
-Row: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = Mapping[Any, Any]
 
 COUNTED: Final = (
     "changeset", "header", "record", "revision", "change", "redaction", "redaction_target",
@@ -71,7 +71,7 @@ def snapshot(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql("ROLLBACK")
 
 
-def raw(name: str) -> sa.Select[Any]:
+def raw(name: str) -> Any:
     """Select every column of a table, without what SQLAlchemy makes of its type."""
     table = _T[name]
     return sa.select(*(sa.type_coerce(one, _AS_STORED).label(one.name) for one in table.c))

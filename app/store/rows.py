@@ -40,16 +40,19 @@ def to_columns(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return columns
 
 
-def field_columns(field: Field, value: Any) -> dict[str, Any]:
+def field_columns(  # noqa: PLR0911 - one return for each shape of column
+    field: Field, value: Any
+) -> dict[str, Any]:
     """Return the columns that one field sets, those derived from it included."""
     name = column_name(field.name)
-    if name == "name":
-        return {"name": value, "name_key": texts.name_key(value)}
     match field.type:
+        case t.Text() if name == "name":
+            return {name: value, "name_key": texts.name_key(value)}
         case t.Measure():
             return _measure_columns(name, value)
         case t.Money():
-            return {**_measure_columns(name, value), f"{name}_basis": (value or {}).get("basis")}
+            basis = None if value is None else value.get("basis")
+            return {**_measure_columns(name, value), f"{name}_basis": basis}
         case t.Edtf():
             return _date_columns(name, name, value)
         case t.ClaimValue():

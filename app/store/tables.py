@@ -562,8 +562,8 @@ RECORD_TABLES: Final[dict[str, type[Version]]] = {
 
 LEDGER_TABLES: Final = (
     "newsroom", "editor", "key", "head", "changeset", "header", "record", "revision",
-    "change", "redaction", "redaction_target", "entry", "checkpoint", "actor", "item", "transfer", "citation", "claim",
-    "derivation",
+    "change", "redaction", "redaction_target", "entry", "checkpoint", "actor", "item",
+    "transfer", "citation", "claim", "derivation",
 )  # fmt: skip
 """What the database itself refuses to forget; `idempotency` may expire, and `search` and
 `node` are derived."""

@@ -148,7 +148,9 @@ def test_whatever_is_redactable_was_tried(desk: Newsroom) -> None:
     """A field that is added later is tried with the others."""
     tried = {kind: set(desk.record(full_record(desk, kind)).fields) for kind in KINDS}
 
-    assert {kind: set(redactable(kind)) - tried[kind] for kind in KINDS} == {k: set() for k in KINDS}
+    assert {kind: set(redactable(kind)) - tried[kind] for kind in KINDS} == {
+        k: set() for k in KINDS
+    }
 
 
 def test_what_a_revert_put_back_goes_with_it(desk: Newsroom, admin: Newsroom) -> None:
@@ -334,7 +336,9 @@ def test_a_revert_may_replace_a_gap(desk: Newsroom, admin: Newsroom) -> None:
 
 @pytest.mark.parametrize("of_header", [False, True])
 def test_a_redaction_cannot_be_reverted(
-    desk: Newsroom, admin: Newsroom, of_header: bool  # noqa: FBT001 - a parameter of pytest
+    desk: Newsroom,
+    admin: Newsroom,
+    of_header: bool,  # noqa: FBT001 - a parameter of pytest
 ) -> None:
     horses = desk.add_transfer()
     done = admin.redact(header=(1, ["NOTE"])) if of_header else admin.redact(horses)
@@ -430,9 +434,7 @@ def test_the_same_key_redacts_once(desk: Newsroom, admin: Newsroom) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_is_redacted_the_ledger_holds(
-    desk: Newsroom, admin: Newsroom, seed: int
-) -> None:
+def test_whatever_is_redacted_the_ledger_holds(desk: Newsroom, admin: Newsroom, seed: int) -> None:
     """Edits, reverts and redactions in any order: every check of the ledger passes."""
     dice = random.Random(seed)
     records = [desk.add_transfer(quantity=n, summary=f"S{n}") for n in (1, 2, 3)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.log.canonical import canonical
+from app.log.canonical import canonical, canonical_plain
 from app.log.errors import LogError, NotCanonical
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "canonical.json").read_text("utf-8"))
@@ -77,3 +77,24 @@ def test_what_json_cannot_say_exactly_is_refused(value: object) -> None:
     assert isinstance(refusal.value, LogError)
     assert isinstance(refusal.value, ValueError)
     assert refusal.value.code == "NOT_CANONICAL"
+
+
+PLAIN = st.recursive(
+    st.none() | st.integers(-(2**53) + 1, 2**53 - 1) | TEXT,
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text(st.characters(max_codepoint=127)), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(PLAIN)
+def test_plain_values_are_written_faster_in_the_same_bytes(value: object) -> None:
+    assert canonical_plain(value) == canonical(value)
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), 2**70, "\ud800", nested(5000), {1, 2}])
+def test_the_faster_way_refuses_the_same(value: object) -> None:
+    for write in (canonical, canonical_plain):
+        with pytest.raises(NotCanonical):
+            write(value)
