@@ -6,6 +6,7 @@ who finds which tampering. What `corrigenda verify` finds is in tests/end_to_end
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -213,6 +214,15 @@ def test_the_guide_builds_the_go_program_and_runs_it(
     )
 
     assert done.stdout.startswith("verified: "), done.stderr
+
+
+def test_the_guide_names_the_versions_that_are_run() -> None:
+    pinned = json.loads((CLIENTS.parent / "package.json").read_text())["dependencies"]
+
+    named = dict(re.findall(r" (@?[\w/-]+)@([\d.]+)", commands("With npm")))
+
+    assert len(named) == 4
+    assert named.items() <= pinned.items()
 
 
 def commands(section: str) -> str:
