@@ -31,6 +31,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
+from app.log.base64url import encode_base64url
 from app.log.canonical import canonical_plain
 from app.log.checkpoint import Checkpoint
 from app.log.disclosure import open_disclosure
@@ -70,7 +71,8 @@ _FROM: Final[Mapping[str, frozenset[str]]] = {
     "RESTORE": frozenset({"RETRACTED", "MERGED"}),
 }
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
-_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_STANDARD: Final = str.maketrans("-_", "+/")
+_PADDING: Final = ("", "===", "==", "=")
 _SALT: Final = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 _RESERVED: Final = frozenset({"_sd", "..."})
 _LARGEST: Final = 2**53 - 1
@@ -489,21 +491,20 @@ def open_quickly(text: str) -> tuple[str, Any]:
     others go the long way.
     """
     try:
-        data = a2b_base64(text.encode("ascii").translate(_STANDARD) + b"=" * (-len(text) % 4))
-        array = orjson.loads(data)
+        data = a2b_base64(text.translate(_STANDARD) + _PADDING[len(text) % 4])
+        salt, name, value = array = orjson.loads(data)
         if (
             type(array) is list
-            and len(array) == 3  # noqa: PLR2004 - salt, name, value (RFC 9901, 4.2.1)
-            and type(array[1]) is str
-            and type(array[0]) is str
-            and _SALT.fullmatch(array[0])
-            and array[1] not in _RESERVED
-            and is_plain(array[2])
-            and canonical_plain(array) == data
-            and b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode() == text
+            and type(name) is str
+            and type(salt) is str
+            and _SALT.fullmatch(salt)
+            and name not in _RESERVED
+            and (type(value) is str or is_plain(value))
+            # Written again it is the same text: so it was canonical, in JSON and in base64url.
+            and encode_base64url(canonical_plain(array)) == text
         ):
-            return array[1], array[2]
-    except (Base64Error, ValueError, RecursionError):
+            return name, value
+    except (Base64Error, TypeError, ValueError, RecursionError):
         pass  # the long way says what is wrong
     opened = open_disclosure(text)
     return opened.name, opened.value

@@ -125,7 +125,7 @@ def _write_content(
     manifest: Manifest,
     progress: Progress | None,
 ) -> None:
-    tiles = _Tiles(destination)
+    tiles = Tiles(destination)
     for file in bundle.content_files_of(manifest.size):
         bodies = list[bytes]()
         with destination.file(file.path) as lines:
@@ -151,7 +151,7 @@ def _line(one: store.Logged, *, restricted: bool) -> bytes:
     )
 
 
-class _Tiles:
+class Tiles:
     """The tiles of a growing tree: each is written when its last hash is known."""
 
     def __init__(self, destination: Destination) -> None:
@@ -160,6 +160,7 @@ class _Tiles:
         self._written: list[int] = []
 
     def add(self, hash_: bytes, level: int = 0) -> None:
+        """Take the next hash of a level."""
         if level == len(self._levels):
             self._levels.append([])
             self._written.append(0)
@@ -171,6 +172,7 @@ class _Tiles:
             self.add(root, level + 1)
 
     def finish(self) -> None:
+        """Write what is left: the partial tile of each level."""
         for level, row in enumerate(self._levels):
             if row:
                 self._write(level)
