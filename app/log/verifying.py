@@ -163,6 +163,7 @@ class Verifier:
     counts: Counts = field(default_factory=Counts)
     _latest: str = ""
     _agreed: int = 0
+    _kept: int = 0
 
     def feed(self, body: bytes, line: bytes) -> OpenedChangeset:
         """Accept the next entry and its content, one canonical JSON object without line end."""
@@ -178,17 +179,25 @@ class Verifier:
         self.counts.changesets += 1
         return OpenedChangeset(parts, leaf, header, revisions, content.targets)
 
-    def check_root(self, checkpoint: Checkpoint, *, whose: str, finding: str = "ROOT") -> None:
-        """Accept a checkpoint of just the size that was fed; `whose` says which one it is."""
+    def check_root(
+        self, checkpoint: Checkpoint, *, whose: str, finding: str = "ROOT", kept: bool = False
+    ) -> None:
+        """Accept a checkpoint of just the size that was fed; `whose` says which one it is.
+
+        One that the reader `kept` speaks against all that came with the log: whoever
+        has the key could sign that anew.
+        """
+        first = 1 + (self._kept if kept else self._agreed)
         if self.peaks.root() != checkpoint.root:
             raise NotVerified(
                 finding,
                 f"{whose}, of size {checkpoint.size}, has another root than the entries here: "
-                f"between positions {self._agreed + 1} and {checkpoint.size} the log is not what "
-                "was signed",
-                position=self._agreed + 1,
+                f"between positions {first} and {checkpoint.size} the log is not what was signed",
+                position=first,
             )
         self._agreed = checkpoint.size
+        if kept:
+            self._kept = checkpoint.size
 
     def finish(self) -> None:
         """Accept the end of the log: every gap was named, or is withheld from this audience."""

@@ -363,7 +363,9 @@ class _Verification:
         if size == 0:
             return self._count_older(due)
         try:
-            verifier.check_root(due.checkpoint, whose=due.name, finding="HISTORY")
+            verifier.check_root(
+                due.checkpoint, whose=due.name, finding="HISTORY", kept=not due.in_bundle
+            )
         except NotVerified as failure:
             if due.in_bundle:
                 failure.file = bundle.OLDER

@@ -91,6 +91,24 @@ def test_it_is_said_where_one_thing_was_changed(
     )
 
 
+@pytest.mark.parametrize(
+    "tampering", [one for one in TAMPERINGS if table()[str(one)][0].endswith(", older")], ids=str
+)
+def test_an_older_checkpoint_does_not_point_past_what_was_changed(
+    tampering: Tampering, bundled: Bundled, tmp_path: Path
+) -> None:
+    """The bundle's own older checkpoints were signed anew, so they narrow nothing down."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundled.folder, folder)
+    tampering.apply(folder, Forger(KEY, bundled.withdrawn))
+
+    failure = verified(folder, bundled.kept).failure
+
+    assert failure is not None
+    assert failure.position is not None
+    assert failure.position <= min(_struck(bundled.folder, folder))
+
+
 def _found_by_an_older_one(folder: Path, kept: str) -> str:
     failure = verified(folder, kept).failure
     return f"{failure.finding}, older" if failure else "by nobody"
