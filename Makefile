@@ -31,7 +31,7 @@ demo: install ## serve the demo ledger (PORT=8000 DATA=data/demo)
 test: install ## run the tests, on SQLite and on PostgreSQL
 	$(BIN)/pytest -n $(WORKERS)
 
-interop: install ## run clients, a browser and servers that others wrote
+interop: install ## run clients, a browser, servers and verifiers that others wrote
 	sh tests/interop/install.sh
 	$(BIN)/pytest -m interop tests/interop
 

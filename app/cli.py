@@ -12,19 +12,30 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, NoReturn, TextIO
 
 import typer
 
-from app.domain.errors import CorrigendaError, LoadStopped, Refusal, Refused, Unready
+from app.domain.errors import (
+    CorrigendaError,
+    LoadStopped,
+    NotSigned,
+    Refusal,
+    Refused,
+    Unready,
+)
 
 if TYPE_CHECKING:
     import socket
 
     from app.commands.dossiers import Loaded
+    from app.commands.keeping import Keeping
+    from app.reads.log import LogReading
     from app.settings import Settings
-    from app.store.database import Connection, Engine
+    from app.store.database import Connection, Engine, Guard
 
 app = typer.Typer(
     name="corrigenda",
@@ -41,11 +52,29 @@ keys = typer.Typer(help="Keys: the credentials of editors.", no_args_is_help=Tru
 app.add_typer(newsrooms, name="newsroom")
 app.add_typer(editors, name="editor")
 app.add_typer(keys, name="key")
+signer = typer.Typer(
+    help="The signer of the log: its key, and its state outside the database.",
+    no_args_is_help=True,
+)
+app.add_typer(signer, name="signer")
 
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(help="sqlite:///FILE or postgresql://…; else CORRIGENDA_DATABASE_URL."),
 ]
+
+VerifierKeys = Annotated[
+    list[str] | None,
+    typer.Option("--vkey", help="The ledger's public key (a vkey); once for each that may sign."),
+]
+
+
+class Audience(StrEnum):
+    """Who a bundle is for."""
+
+    public = "public"
+    auditor = "auditor"
+
 
 _SCHEMA_FILE: Final = Path("schema/schema.graphql")
 _INTERRUPTED: Final = 130
@@ -79,6 +108,7 @@ def serve(
     """Serve the ledger over HTTP."""
     settings = _settings(host=host, port=port, database_url=database_url)
     listening = _listen(settings.host, settings.port)
+    _keeping(settings)
     with _ledger(settings):
         pass
     _say(f"Serving {_address(listening)}/graphql")
@@ -98,11 +128,15 @@ def demo(
         database_url=f"sqlite:///{data.absolute() / 'corrigenda.db'}",
         key_environment="demo",
         ledger_name="demo",
+        signing_key=str(data.absolute() / "signing-key"),
     )
     listening = _listen(settings.host, settings.port)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     held = _prepare_demo(settings, data / "demo-keys.json")
-    print(_welcome(_address(listening), held, data / "demo-keys.json"), flush=True)  # noqa: T201
+    (vkey,) = _keeping(settings).verifiers
+    print(  # noqa: T201 - the command's answer
+        _welcome(_address(listening), held, data / "demo-keys.json", vkey.text), flush=True
+    )
     _serve(settings, listening)
 
 
@@ -110,10 +144,13 @@ def _prepare_demo(settings: Settings, keys_file: Path) -> dict[str, str]:
     from importlib.resources import files
 
     from app.commands.demo import prepare
+    from app.commands.signing_keys import make_key
     from app.domain.errors import NotMigrated
     from app.store import migrations
     from app.store.database import open_engine, parse_url
 
+    if not Path(settings.signing_key).exists():
+        make_key(Path(settings.signing_key), settings.ledger_name)
     engine = open_engine(parse_url(settings.database_url), pool_size=1)
     dossier = files("app.demo").joinpath("dossier.jsonl").read_bytes
     try:
@@ -126,12 +163,14 @@ def _prepare_demo(settings: Settings, keys_file: Path) -> dict[str, str]:
         engine.dispose()
 
 
-def _welcome(address: str, held: dict[str, str], keys_file: Path) -> str:
+def _welcome(address: str, held: dict[str, str], keys_file: Path, vkey: str) -> str:
     width = max(map(len, held))
     return "\n".join((
         "Corrigenda, with the demo dossier (docs/demo.md is its guide)",
         "",
-        f"  GraphQL   {address}/graphql",
+        f"  GraphQL     {address}/graphql",
+        f"  Checkpoint  {address}/checkpoint",
+        f"  signed as   {vkey}",
         "",
         "Anyone may read. To write, send one of these keys: Authorization: Bearer KEY",
         "",
@@ -279,6 +318,133 @@ def export(
 
 
 @app.command()
+def bundle(
+    output: Annotated[Path, typer.Argument(help="The folder to make, or a zip: NAME.zip.")],
+    audience: Annotated[
+        Audience, typer.Option(help="Who it is for: the public, or auditors, with internal notes.")
+    ] = Audience.public,
+    vkey: VerifierKeys = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the log with its content for whoever checks it offline (docs/audit.md)."""
+    from app.reads import bundles
+
+    settings = _settings(database_url=database_url)
+    keys = _verifier_keys(vkey) or _keeping(settings).verifiers
+    if not keys:
+        raise Unready(
+            "which key signs this ledger? Name it with --vkey, or its file in "
+            "CORRIGENDA_SIGNING_KEY"
+        )
+    with _ledger(settings) as engine, _reading(engine) as connection:
+        newest = bundles.newest(connection, keys)
+        size = newest.checkpoint.size
+        with bundles.destination(output) as made, _progress("Bundling", size) as advance:
+            bundles.write(connection, newest, made, audience.value.upper(), advance)
+    later = newest.head - size
+    _say(f"{output} holds positions 1 to {size}" if size else f"{output} holds an empty log")
+    if later:
+        _say(f"{later} newer are not signed yet and not in it; corrigenda sign --once signs them")
+
+
+@app.command()
+def verify(  # noqa: PLR0913, PLR0917 - Typer: one parameter for each option
+    bundle: Annotated[Path, typer.Argument(help="A bundle: its folder or its zip.", exists=True)],
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A checkpoint that you kept, as a file; as often as you have one.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    vkey: VerifierKeys = None,
+    database: Annotated[
+        str | None, typer.Option(help="Compare with this database too, row by row.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Compare with what this server answers: https://HOST.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+) -> None:
+    """Verify a bundle, without a network; status 0 if all holds, 1 if not."""
+    from app.log.note import MAX_NOTE_BYTES
+    from app.reads import comparing, verdict, verifying
+    from app.reads.bundle_files import bundle_files
+    from app.store.scratch import scratch
+
+    older = tuple(_older_checkpoint(file, MAX_NOTE_BYTES) for file in checkpoint or ())
+    known = verifying.Known(_verifier_keys(vkey), older)
+    with bundle_files(bundle) as files, scratch() as memory, _progress("Verifying", None) as step:
+        replay = comparing.Replay(memory) if url is not None else None
+        report = verifying.verify(files, known, memory, progress=step, seen=replay)
+        found = list[verdict.Comparison]()
+        if report.verified and database is not None:
+            found.append(_compared_with_database(report, files, database, step))
+        if report.verified and url is not None:
+            found.append(comparing.compare_with_server(report, memory, url, step))
+    if as_json:
+        _answer_json(verdict.verdict_json(report, found))
+    else:
+        _answer(verdict.verdict_text(report, found))
+    if not verdict.is_verified(report, found):
+        raise typer.Exit(1)
+
+
+def _compared_with_database(report: Any, files: Any, database: str, step: Any) -> Any:
+    from app.reads.comparing import compare_with_database
+
+    with _ledger(_settings(database_url=database)) as engine, _reading(engine) as connection:
+        return compare_with_database(report, files, connection, step)
+
+
+def _older_checkpoint(file: Path, limit: int) -> Any:
+    from app.reads.verifying import OlderCheckpoint
+
+    with file.open("rb") as opened:
+        data = opened.read(limit + 1)
+    try:
+        return OlderCheckpoint(data.decode("utf-8"), str(file))
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{file} is no checkpoint: it is not text") from None
+
+
+def _verifier_keys(texts: Sequence[str] | None) -> tuple[Any, ...]:
+    from app.log.errors import KeyRefused
+    from app.log.note import VerifierKey
+
+    try:
+        return tuple(map(VerifierKey.parse, texts or ()))
+    except KeyRefused as fault:
+        raise typer.BadParameter(f"--vkey: {fault}") from None
+
+
+@app.command()
+def check(
+    vkey: VerifierKeys = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.")] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Check that the database is complete and agrees with its log; status 1 if not."""
+    from app.reads import checking
+
+    settings = _settings(database_url=database_url)
+    keys = _verifier_keys(vkey) or _keeping(settings).verifiers
+    with (
+        _ledger(settings) as engine,
+        _reading(engine) as connection,
+        _progress("Checking", checking.head(connection)) as advance,
+    ):
+        checked = checking.check(connection, keys, advance)
+    if as_json:
+        _answer_json(checking.checked_json(checked))
+    else:
+        _answer(checking.checked_text(checked))
+    if checked.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(
     check: Annotated[
         bool, typer.Option(help="Compare with the file instead; status 1 if they differ.")
@@ -336,6 +502,204 @@ def _check_promises(printed: str, earlier: Path) -> None:
             f"what clients have from {earlier} breaks; mark it @deprecated in one release, and"
             " take it away in a later one"
         )
+
+
+# --- the log ------------------------------------------------------------------
+
+
+@signer.command("keygen")
+def make_signing_key(
+    output: Annotated[Path, typer.Option(help="The file to make; it must not be there yet.")],
+) -> None:
+    """Make the key that signs the log, and print the vkey that others verify with."""
+    from app.commands.signing_keys import make_key
+    from app.settings import Settings
+
+    name = _settings().ledger_name
+    key = make_key(output, name)
+    if name == Settings.model_fields["ledger_name"].default:
+        _say(
+            f"The log is called {name!r}, as many are: set CORRIGENDA_LEDGER_NAME to a name of "
+            "your own (example.org/corrigenda) and make another key before anybody relies on it."
+        )
+    _answer(key.verifier.text)
+    _say(f"Whoever has {output} speaks as the log: keep it from others, and a copy elsewhere.")
+
+
+@signer.command("vkey")
+def print_vkey() -> None:
+    """Print the vkey, which is public: give it to whoever is to verify the log."""
+    keeping = _keeping(_settings())
+    keeping.to_sign()
+    for key in keeping.verifiers:
+        _answer(key.text)
+
+
+@signer.command("adopt")
+def adopt_state(database_url: DatabaseUrl = None) -> None:
+    """Take the database's newest checkpoint for the signer's state that was lost.
+
+    Do this only where nothing newer was published: ask who keeps checkpoints of yours.
+    """
+    from app.commands.signing import adopt
+
+    settings = _settings(database_url=database_url)
+    _, state = _keeping(settings).to_sign()
+    with _ledger(settings), _reading_log(settings) as connection:
+        adopted = adopt(connection, state)
+    _say(f"{state.path} now holds the checkpoint of {adopted.size} entries.")
+
+
+@app.command()
+def sign(
+    once: Annotated[bool, typer.Option(help="Sign what is there and end.")] = False,
+    every: Annotated[
+        float, typer.Option(help="Seconds between two looks at the log.", min=0.05, max=3600)
+    ] = 0.2,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Sign the log apart from serving it; `serve` then runs with CORRIGENDA_SIGN=off."""
+    settings = _settings(database_url=database_url)
+    keeping = _keeping(settings)
+    keeping.to_sign()
+    with _ledger(settings):
+        pass
+    if once:
+        _sign_once(settings, keeping)
+    else:
+        _sign_on(settings, keeping, every)
+
+
+def _sign_once(settings: Settings, keeping: Keeping) -> None:
+    from app.commands import signing
+    from app.store.database import parse_url
+
+    keys, state = keeping.to_sign()
+    with (
+        signing.leading(parse_url(settings.database_url), state) as leader,
+        _reading_log(settings) as connection,
+    ):
+        if leader is None:
+            raise Unready("another process signs this log at present; it signs this, too")
+        signed = signing.sign(leader, connection, keys, state)
+    if signed is None:
+        _say("Everything is signed.")
+    else:
+        _say(f"Signed: {signed.size} entries.")
+
+
+def _sign_on(settings: Settings, keeping: Keeping, every: float) -> None:
+    """Sign until a signal ends it."""
+    import signal
+    import threading
+
+    from app import logger
+    from app.commands.signing import Signer
+    from app.store.database import parse_url
+    from app.store.log_engine import open_log_engine
+
+    logger.set_up(settings.log_level, settings.log_format)
+    url, stop = parse_url(settings.database_url), threading.Event()
+    engine = open_log_engine(url, timeout=settings.read_timeout)
+    at_work = Signer(url, engine, *keeping.to_sign(), every=every)
+    thread = threading.Thread(target=at_work.run, args=(stop,), name="signer")
+    ends = {signal.SIGINT, signal.SIGTERM}
+    # Waited for, not handled: a handler may not touch what the thread has locked.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    thread.start()
+    _say(f"Signing {settings.ledger_name}. Stop with Ctrl-C.")
+    signal.sigwait(ends)
+    stop.set()
+    at_work.give_up()
+    thread.join()
+    engine.dispose()
+
+
+@app.command()
+def checkpoint(database_url: DatabaseUrl = None) -> None:
+    """Print the newest checkpoint, a signed note. Keep it: it holds the ledger to its past."""
+    with _log(_settings(database_url=database_url)) as log:
+        published = log.newest()
+    if published is None:
+        raise NotSigned("no checkpoint was published: the log is not signed, or nothing is in it")
+    sys.stdout.write(published.note)
+
+
+@app.command()
+def proof(
+    position: Annotated[int, typer.Argument(help="The changeset's position.", min=1)],
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write; else standard output.")
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the proof that the log has an entry, as a C2SP tlog-proof."""
+    with _log(_settings(database_url=database_url)) as log:
+        found = log.inclusion(position, None)
+    if found.file is None:
+        raise NotSigned("no checkpoint was published that a proof could lead to")
+    with _written(output) as written:
+        written.write(found.file)
+
+
+@contextmanager
+def _log(settings: Settings) -> Iterator[LogReading]:
+    from app.reads.log import LogReading
+    from app.store.database import parse_url
+    from app.store.log_engine import open_log_engine
+
+    with _ledger(settings):
+        pass
+    log = LogReading(open_log_engine(parse_url(settings.database_url)), settings.ledger_name)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+@contextmanager
+def _reading_log(settings: Settings) -> Iterator[Connection]:
+    from app.store.database import parse_url
+    from app.store.log_engine import open_log_engine
+
+    engine = open_log_engine(parse_url(settings.database_url))
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _keeping(settings: Settings) -> Keeping:
+    """Return how the log is kept; raise `Unready` for a key that cannot be used."""
+    from app.commands.keeping import keeping_of
+
+    return keeping_of(settings.ledger_name, settings.signing_key, settings.signer_state)
+
+
+@contextmanager
+def _guard(settings: Settings) -> Iterator[Guard]:
+    """Give what a command asks before the log grows; most commands never do."""
+    from app.commands.guard import Guard as Fitting
+    from app.store.database import parse_url
+    from app.store.log_engine import open_log_engine
+
+    engine = open_log_engine(parse_url(settings.database_url))
+
+    @cache
+    def fitting() -> Fitting | None:
+        state = _keeping(settings).state
+        return None if state is None else Fitting(engine, state)
+
+    def require(size: int | None) -> None:
+        found = fitting()
+        if found is not None:
+            found.require(size)
+
+    try:
+        yield require
+    finally:
+        engine.dispose()
 
 
 # --- who acts -----------------------------------------------------------------
@@ -453,15 +817,17 @@ def _ledger(settings: Settings) -> Iterator[Engine]:
     from app.store.database import open_engine, parse_url
     from app.store.migrations import require_migrated
 
-    engine = open_engine(parse_url(settings.database_url), pool_size=settings.write_pool_size)
-    try:
-        require_migrated(engine)
-        yield engine
-    except DBAPIError as fault:
-        words = str(fault.orig).strip().splitlines()[0]
-        raise Unready(f"the database refused: {words}") from fault
-    finally:
-        engine.dispose()
+    with _guard(settings) as guard:
+        url, size = parse_url(settings.database_url), settings.write_pool_size
+        engine = open_engine(url, pool_size=size, guard=guard)
+        try:
+            require_migrated(engine)
+            yield engine
+        except DBAPIError as fault:
+            words = str(fault.orig).strip().splitlines()[0]
+            raise Unready(f"the database refused: {words}") from fault
+        finally:
+            engine.dispose()
 
 
 @contextmanager
@@ -539,6 +905,12 @@ def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
 
 def _answer(text: str) -> None:
     print(text)  # noqa: T201 - a command's answer
+
+
+def _answer_json(value: object) -> None:
+    import json
+
+    _answer(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _say(text: str) -> None:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.commands.keeping import Keeper, keeping_of
 from app.domain.errors import Unauthenticated, Unready, WrongRequest
 from app.graphql.documents import Documents, require_valid
 from app.graphql.editing import Editing
@@ -19,26 +20,32 @@ from app.graphql.engine import Answer, Engine, internal, refusal
 from app.graphql.manifests import own_documents, read_manifest
 from app.graphql.viewer import ANYBODY, Viewer
 from app.reads.holders import holder_of
+from app.reads.log import LogReading
 from app.settings import Settings
 from app.store.database import open_engine, parse_url
+from app.store.log_engine import open_log_engine
 from app.store.migrations import require_migrated
 from app.store.reader import log_size, open_reader
 from app.store.search_index import require_search
 from app.web.graphql_http import GraphQLOverHTTP
+from app.web.log_files import LogFiles, is_log_path
 from app.web.requests import Request
 
 _STATIC = Path(__file__).parent / "web" / "static"
 
 
 class Application(FastAPI):
-    """FastAPI, with GraphQL outermost: before routing and middleware."""
+    """FastAPI, with GraphQL and the log's files outermost: before routing and middleware."""
 
     graphql: GraphQLOverHTTP
+    log_files: LogFiles
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer `/graphql` at once; route everything else."""
+        """Answer `/graphql` and the log's files at once; route everything else."""
         if scope["type"] == "http" and scope["path"] == "/graphql":
             await self.graphql(scope, receive, send)
+        elif scope["type"] == "http" and is_log_path(scope["path"]):
+            await self.log_files(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -46,17 +53,22 @@ class Application(FastAPI):
 def create_app(settings: Settings) -> Application:
     """Return the application over the ledger that the settings name.
 
-    Raises `Unready` for trusted documents that cannot be read or are not valid.
-    It connects when it starts: a database that is not migrated, or cannot be
-    reached, raises `Unready` there.
+    Raises `Unready` for trusted documents that cannot be read or are not valid,
+    and for a signing key that cannot be used. It connects when it starts: a
+    database that is not migrated, or cannot be reached, raises `Unready` there.
     """
     url = parse_url(settings.database_url)
-    database = open_engine(url, pool_size=settings.write_pool_size)
+    keeping = keeping_of(settings.ledger_name, settings.signing_key, settings.signer_state)
+    log_engine = open_log_engine(url, timeout=settings.read_timeout)
+    keeper = Keeper(url, log_engine, keeping, signs=settings.sign == "auto")
+    log = LogReading(log_engine, settings.ledger_name, keeping.verifiers)
+    database = open_engine(url, pool_size=settings.write_pool_size, guard=keeper.require_writable)
     reader = open_reader(url, pool_size=settings.read_pool_size, timeout=settings.read_timeout)
     engine = Engine(
         reader,
         Editing(database, read_timeout=settings.read_timeout),
         settings.limits(),
+        log=log,
         room=settings.answer_cache_bytes,
         introspection=settings.introspection,
         suggestions=settings.suggestions,
@@ -68,9 +80,12 @@ def create_app(settings: Settings) -> Application:
         require_migrated(database)
         await reader.start()
         try:
+            await asyncio.to_thread(keeper.start)
             yield
         finally:
+            await asyncio.to_thread(keeper.stop)
             await reader.stop()
+            log.close()
             database.dispose()
 
     async def answers(
@@ -109,8 +124,9 @@ def create_app(settings: Settings) -> Application:
     app.graphql = GraphQLOverHTTP(
         answers, status_codes=settings.status_codes, has_page=not settings.trusted_only
     )
+    app.log_files = LogFiles(log)
     app.mount("/static", StaticFiles(directory=_STATIC))
-    _add_health(app, database, reader)
+    _add_health(app, database, reader, log, keeper)
     return app
 
 
@@ -126,7 +142,7 @@ def _documents(settings: Settings, engine: Engine) -> Documents:
     )
 
 
-def _add_health(app: FastAPI, database: Any, reader: Any) -> None:
+def _add_health(app: FastAPI, database: Any, reader: Any, log: LogReading, keeper: Keeper) -> None:
     @app.get("/livez")
     async def livez() -> dict[str, str]:
         """Tell that the process runs."""
@@ -134,12 +150,17 @@ def _add_health(app: FastAPI, database: Any, reader: Any) -> None:
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        """Tell whether the ledger can be read, how far it goes, and what search lacks."""
+        """Tell whether the ledger can be read, how far it goes, what search lacks, if it is signed.
+
+        A ledger that must not be written to is ready all the same: it can be read.
+        """
         try:
             await asyncio.to_thread(require_migrated, database)
             position = await log_size(reader)
             lacking = await require_search(reader)
         except Unready as fault:
             return JSONResponse({"status": "unready", "reason": fault.message}, status_code=503)
+        published = await log.run(log.newest)
+        kept = keeper.shown(None if published is None else published.size)
         search = f"without {', '.join(lacking)}" if lacking else "complete"
-        return JSONResponse({"status": "ok", "position": position, "search": search})
+        return JSONResponse({"status": "ok", "position": position, "search": search, "log": kept})

@@ -62,6 +62,28 @@ class Settings(BaseSettings):
         default="localhost",
         description="How this ledger is called in the origin of what it exports, such as its host.",
     )
+    signing_key: str = Field(
+        default="",
+        description=(
+            "The file of the key that signs the log (`corrigenda signer keygen` makes one); "
+            "its name is `CORRIGENDA_LEDGER_NAME`. Without one the log is not signed here."
+        ),
+    )
+    signer_state: str = Field(
+        default="",
+        description=(
+            "The file, outside the database, in which the signer keeps the newest checkpoint; "
+            "by default the key's file with `.state` behind its name. A process that has it "
+            "refuses writes to a database that is behind it, also where it has no key."
+        ),
+    )
+    sign: Literal["auto", "off"] = Field(
+        default="auto",
+        description=(
+            "Whether `corrigenda serve` signs the log, one among its processes (`auto`), or "
+            "leaves that to `corrigenda sign` (`off`)."
+        ),
+    )
     status_codes: Literal["audited", "2026"] = Field(
         default="audited",
         description=(

@@ -17,14 +17,16 @@ from app.commands.submit import instant_text
 from app.domain.codes import Action, RecordState
 from app.domain.decisions import references
 from app.domain.kinds import KINDS
-from app.domain.records import Change, Record, replay
+from app.domain.records import Change, Record, kind_name, replay
+from app.domain.redacting import REDACTED, placeholder
 from app.log.base64url import decode_base64url
 from app.log.disclosure import digest, disclose
-from app.log.entry import changeset_root, entry, revision_document
+from app.log.entry import changeset_root, entry, redaction_target, revision_document
 from app.log.tree import Peaks, leaf_hash
 from app.store import tables
 from app.store.ledger import parse_instant
 from app.store.records import load_present
+from app.store.rows import to_record
 from app.store.search_index import search_differences
 from app.store.tree import completed_nodes
 
@@ -39,6 +41,7 @@ def everything_holds(engine: Engine) -> int:
     every_version_has_a_reason(engine)
     nothing_names_a_merged_record(engine)
     entries_follow_from_rows(engine)
+    redactions_take_what_is_gone(engine)
     search_finds_the_present(engine)
     return log_is_gapless(engine)
 
@@ -129,6 +132,7 @@ def entries_follow_from_rows(engine: Engine) -> int:
     """Values and salts give the digests; digests the documents, entries, leaves and the head."""
     peaks = Peaks()
     documents, headers = _documents(engine), _headers(engine)
+    redactions = _redactions(engine)
     rows = _rows(
         engine,
         sa.select(T["changeset"], T["entry"].c.body, T["entry"].c.leaf_hash)
@@ -136,7 +140,8 @@ def entries_follow_from_rows(engine: Engine) -> int:
         .order_by(T["changeset"].c.position),
     )
     for row in rows:
-        body = _entry(row, headers[row["position"]], documents[row["position"]])
+        position = row["position"]
+        body = _entry(row, headers[position], documents[position], redactions.get(position, {}))
         assert body == row["body"].encode(), row["position"]
         assert leaf_hash(body) == row["leaf_hash"], row["position"]
         assert json.loads(body)["recordedAt"] == row["recorded_at"]
@@ -145,6 +150,73 @@ def entries_follow_from_rows(engine: Engine) -> int:
     assert Peaks.decode(head["peaks"]) == peaks
     nodes_follow_from_entries(engine)
     return len(rows)
+
+
+def redactions_take_what_is_gone(engine: Engine) -> int:
+    """Rule R: a disclosure is gone if, and only if, one later redaction names its digest.
+
+    What is gone is blank wherever it stood: in its own row, in `before` of the field's next
+    change, and in every version that carried it. Each redaction covers the names of what it took.
+    """
+    targets = _rows(engine, sa.select(T["redaction_target"]))
+    changes = _rows(
+        engine,
+        sa.select(T["change"], T["revision"].c.position)
+        .join_from(T["change"], T["revision"])
+        .order_by(T["change"].c.record_id, T["change"].c.field, T["change"].c.version),
+    )
+    gone = {
+        row["digest"]: (row["position"], row["record_id"], row["version"], row["field"])
+        for row in changes
+        if row["salt"] == ""
+    }
+    for row in _rows(engine, sa.select(T["header"])):
+        if row["salt"] == "":
+            gone[row["digest"]] = (row["position"], "header", None, row["name"])
+            assert json.loads(row["value"]) in (REDACTED, None)
+    named = {row["digest"]: row for row in targets}
+    assert len(named) == len(targets)
+    assert {
+        digest: (row["target"], row["scope"], row["version"], row["field"])
+        for digest, row in named.items()
+    } == gone
+    assert all(row["target"] < row["position"] for row in targets)
+    _names_are_covered(engine, targets)
+    _gaps_are_everywhere(engine, changes)
+    return len(gone)
+
+
+def _names_are_covered(engine: Engine, targets: list[Any]) -> None:
+    listed: dict[int, list[Any]] = defaultdict(list)
+    for row in sorted(targets, key=lambda row: (row["position"], row["place"])):
+        listed[row["position"]].append({"digest": row["digest"], "field": row["field"]})
+    headers = _rows(engine, sa.select(T["header"]).where(T["header"].c.name == "redacted"))
+    assert {row["position"]: json.loads(row["value"]) for row in headers} == listed
+    redactions = _rows(engine, sa.select(T["redaction"].c.position))
+    assert {row["position"] for row in redactions} == set(listed)
+
+
+def _gaps_are_everywhere(engine: Engine, changes: list[Any]) -> None:
+    versions: dict[tuple[str, int], Any] = {}
+    for kind in KINDS:
+        for row in _rows(engine, sa.select(T[kind])):
+            versions[row["id"], row["version"]] = to_record(row, []).fields
+    last = {record_id: 0 for record_id, _ in versions}
+    for record_id, version in versions:
+        last[record_id] = max(last[record_id], version)
+    for place, row in enumerate(changes):
+        if row["salt"] != "":
+            continue
+        key = row["record_id"], row["field"]
+        gap = placeholder(kind_name(key[0]), key[1])
+        assert json.loads(row["after"]) == gap, key
+        following = changes[place + 1] if place + 1 < len(changes) else None
+        ended = last[key[0]] + 1
+        if following is not None and (following["record_id"], following["field"]) == key:
+            assert json.loads(following["before"]) == gap, key
+            ended = following["version"]
+        for version in range(row["version"], ended):
+            assert versions[key[0], version].get(key[1]) == gap, (*key, version)
 
 
 def nodes_follow_from_entries(engine: Engine) -> int:
@@ -161,7 +233,31 @@ def nodes_follow_from_entries(engine: Engine) -> int:
     return len(nodes)
 
 
-def _entry(row: Any, headers: list[Any], documents: list[bytes]) -> bytes:
+def _redactions(engine: Engine) -> dict[int, dict[str, Any]]:
+    """Return what the entry of each redaction has beside the others: authority and targets."""
+    leaves: dict[int, list[bytes]] = defaultdict(list)
+    query = sa.select(T["redaction_target"])
+    order = T["redaction_target"].c.position, T["redaction_target"].c.place
+    for row in _rows(engine, query.order_by(*order)):
+        leaf = redaction_target(
+            position=row["target"],
+            scope=row["scope"],
+            version=row["version"],
+            digest=row["digest"],
+        )
+        leaves[row["position"]].append(leaf)
+    return {
+        row["position"]: {
+            "authority": row["authority"],
+            "targets": changeset_root(leaves[row["position"]]),
+        }
+        for row in _rows(engine, sa.select(T["redaction"]))
+    }
+
+
+def _entry(
+    row: Any, headers: list[Any], documents: list[bytes], redaction: dict[str, Any]
+) -> bytes:
     at = parse_instant(row["recorded_at"])
     assert instant_text(at) == row["recorded_at"]
     return entry(
@@ -178,6 +274,7 @@ def _entry(row: Any, headers: list[Any], documents: list[bytes]) -> bytes:
         revisions=changeset_root(documents),
         reverts=row["reverts"],
         on_behalf_of=row["on_behalf_of"],
+        **redaction,
     )
 
 
@@ -214,6 +311,8 @@ def _documents(engine: Engine) -> dict[int, list[bytes]]:
 
 
 def _opens(name: str, value: str, row: Any) -> None:
+    if row["salt"] == "":
+        return  # redacted: `redactions_take_what_is_gone` looks at it
     disclosure = disclose(decode_base64url(row["salt"]), name, json.loads(value))
     assert digest(disclosure) == row["digest"], (name, value)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from app.store import migrations
 from tests import postgres
@@ -42,6 +44,20 @@ class Databases:
         if kind == "sqlite":
             yield f"sqlite:///{shutil.copy(template, self._folder / f'{name}.db')}"
             return
+        yield self._server().create_database(name, template=template)
+        self._server().drop_database(name)
+
+    @contextmanager
+    def copy(self, url: str) -> Iterator[str]:
+        """Give the URL of a backup of a database, to which nobody may be connected meanwhile."""
+        name = self._name()
+        if url.startswith("sqlite"):
+            file = self._folder / f"{name}.db"
+            with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+                connection.execute("VACUUM INTO ?", (str(file),))
+            yield f"sqlite:///{file}"
+            return
+        template = urlsplit(url).path.lstrip("/")
         yield self._server().create_database(name, template=template)
         self._server().drop_database(name)
 

@@ -12,7 +12,8 @@ point of a test has a default. Every method that writes raises `Refused` when it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from app.commands.access import editing_as
+from app.commands.dossiers import load
 from app.commands.submit import Outcome, Submission, fresh_id, instant_text, submit, utc_now
 from app.domain.codes import Action, ChangesetKind, Role
 from app.domain.decisions import Editing
@@ -193,6 +196,33 @@ class Newsroom:
         body = {"reason": {"code": "ENTRY_ERROR", "note": reason}}
         return self.submit(body, reverts=position, **more)
 
+    def redact(
+        self,
+        *records: str,
+        fields: Sequence[str] | None = None,
+        version: int | None = None,
+        header: tuple[int, Sequence[str]] | None = None,
+        authority: str = "PRIVACY",
+        reason: str = "It named a private person.",
+        code: str = "PRIVACY",
+        **more: Any,
+    ) -> Outcome:
+        """Remove content of records, or texts of the header of the changeset at a position."""
+        narrowed = {
+            name: value
+            for name, value in (("version", version), ("fields", fields and list(fields)))
+            if value is not None
+        }
+        targets: list[Any] = [{"record": {"id": one, **narrowed}} for one in records]
+        if header is not None:
+            targets.append({"header": {"position": header[0], "texts": list(header[1])}})
+        body = {
+            "reason": {"code": code, "note": reason},
+            "authority": authority,
+            "targets": targets,
+        }
+        return self.submit(body, kind=ChangesetKind.REDACTION, **more)
+
     def on(self, record_id: str, tag: str, based_on: int | None = None, **more: Any) -> Any:
         """Return an operation on the present version of a record."""
         return {tag: {"id": record_id, "version": based_on or self.version(record_id), **more}}
@@ -259,6 +289,16 @@ class Newsroom:
         with self.engine.connect() as connection:
             return connection.execute(query).mappings().one()
 
+    def origin(self, position: int) -> Any:
+        """Return what an importer stated about a changeset; None of one that was made here."""
+        header = T["header"]
+        query = sa.select(header.c.value).where(
+            header.c.position == position, header.c.name == "origin"
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(query).scalar_one_or_none()
+            return None if found is None else json.loads(found)
+
     def counts(self) -> dict[str, int]:
         """Return the number of rows in every table."""
         with self.engine.connect() as connection:
@@ -266,6 +306,25 @@ class Newsroom:
                 name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
                 for name, table in T.items()
             }
+
+
+def fill(url: str, count: int) -> None:
+    """Write so many small changesets in one transaction, by an editor who is there."""
+    reason = {"code": "INITIAL_ENTRY", "note": NOTE}
+    # Equal lines would be taken for those of a load that is done again.
+    first = time.time_ns()
+    lines = [
+        json.dumps(
+            {"input": {"reason": reason, "operations": [
+                {"addItem": {"name": f"Item {first + number}", "kind": "OTHER"}}]}}
+        ).encode()
+        for number in range(count)
+    ]  # fmt: skip
+    with opened(url) as engine:
+        with engine.connect() as connection:
+            (editor, *_) = [one for one in access.editors(connection) if one["role"] == "EDITOR"]
+            editing = editing_as(connection, editor["id"])
+        load(engine, lines, editing, all_or_nothing=True)
 
 
 def imports(newsroom: Newsroom, line: Mapping[str, Any], known: Mapping[str, str]) -> Outcome:

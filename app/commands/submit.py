@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from app.commands import evidence
+from app.commands.redact import Gaps, check_may_redact, decide_redaction, named, redacting
 from app.commands.sealing import revisions_subtree, seal_headers, seal_step
 from app.domain import ids
 from app.domain.codes import Action, ChangesetKind, Role
@@ -55,12 +56,20 @@ from app.domain.operations import (
     parse_reason,
 )
 from app.domain.records import Record, Step, kind_name
-from app.domain.reverting import Made, pointed_on, revert
+from app.domain.redacting import REDACTED_HEADER, Redact, parse_redact
+from app.domain.reverting import Made, pointed_on, refuse_gaps, revert
 from app.domain.warnings import REFERENCES_STAY, Caution
 from app.store import idempotency
-from app.store.database import BrokenOff, Connection, Engine, write_transaction
+from app.store.database import (
+    BrokenOff,
+    Connection,
+    Engine,
+    require_writable,
+    write_transaction,
+)
 from app.store.ledger import Appended, Clock, Prepared, append, instant_text
 from app.store.records import (
+    is_redaction,
     load_as_of,
     load_made,
     load_parents,
@@ -88,6 +97,8 @@ def utc_now() -> datetime:
 @dataclass(frozen=True, slots=True)
 class Submission:
     """One edit as it comes in: a `CommitInput`, or the position to be reverted.
+
+    Of kind REDACTION the body is a `RedactInput`.
 
     `ids` gives the ids that added records are to have, by ref; `known` the refs
     that earlier changesets of the same dossier defined; `origin` is what the
@@ -128,6 +139,11 @@ class _Decided:
     present: Mapping[str, Record]
     reason: Reason
     warnings: tuple[Caution, ...] = ()
+    gaps: Gaps | None = None
+
+
+_Parsed: TypeAlias = Commit | Redact | None
+"""What is asked for; None is a revert."""
 
 
 def submit(
@@ -140,11 +156,13 @@ def submit(
     """Write one changeset, or refuse it whole.
 
     Raises `Refused` with all that stands against it, `Forbidden` for a role
-    that may not commit, `Unwritable` where the database refuses writes. What
-    the database broke off (a deadlock, a doublet that came in between) is
-    tried again.
+    that may not commit, `Unwritable` where the database refuses writes, `ReadOnly`
+    where it is not what was published. What the database broke off (a deadlock,
+    a doublet that came in between) is tried again.
     """
     parsed = _parse(submission, clock)
+    # Before anything is looked up; `append` asks again.
+    require_writable(engine)
     for attempt in range(ATTEMPTS):
         try:
             with write_transaction(engine) as connection:
@@ -181,7 +199,7 @@ def submit_within(
 def _carry_out(
     connection: Connection,
     submission: Submission,
-    parsed: Commit | None,
+    parsed: _Parsed,
     clock: Clock,
     preview: Preview | None,
 ) -> Outcome:
@@ -193,9 +211,9 @@ def _carry_out(
         *decided.warnings,
         *evidence.warnings(connection, decided.steps, decided.present),
     )
-    prepared = _prepare(submission, decided, _changeset_id(clock()))
+    prepared = _prepare(submission, parsed, decided, _changeset_id(clock()))
     appended = append(connection, prepared, clock)
-    refs = {} if parsed is None else parsed.refs
+    refs = parsed.refs if isinstance(parsed, Commit) else {}
     if submission.dry_run:
         read = None if preview is None else preview(connection, appended.position)
         return Outcome(None, None, None, None, warnings, refs, read)
@@ -208,8 +226,11 @@ def _carry_out(
 # --- parsing ------------------------------------------------------------------
 
 
-def _parse(submission: Submission, clock: Clock) -> Commit | None:
+def _parse(submission: Submission, clock: Clock) -> _Parsed:
     """Return what is asked for, or None of a revert; needs no database."""
+    if submission.kind is ChangesetKind.REDACTION:
+        check_may_redact(submission.editing.role)
+        return parse_redact(submission.body)
     if submission.editing.role not in _MAY_COMMIT:
         raise Forbidden(f"the role {submission.editing.role} may not commit; EDITOR and ADMIN may")
     if submission.reverts is not None:
@@ -324,7 +345,10 @@ def _payload_hmac(submission: Submission) -> str:
 # --- deciding -----------------------------------------------------------------
 
 
-def _decide(connection: Connection, submission: Submission, parsed: Commit | None) -> _Decided:
+def _decide(connection: Connection, submission: Submission, parsed: _Parsed) -> _Decided:
+    if isinstance(parsed, Redact):
+        gaps = decide_redaction(connection, parsed, replaying=submission.origin is not None)
+        return _Decided(gaps.steps, gaps.present, parsed.reason, gaps=gaps)
     if parsed is not None:
         return _decide_operations(connection, submission, parsed)
     return _decide_revert(connection, submission, submission.reverts or 0)
@@ -409,13 +433,16 @@ def _decide_revert(connection: Connection, submission: Submission, position: int
     reason = parse_reason(submission.body.get("reason"), faults)
     if faults:
         raise Refused(tuple(faults))
+    if is_redaction(connection, position):
+        raise Refused((_no_way_back(position),))
     made = load_made(connection, position)
     if not made:
         raise Refused((_no_revisions(position),))
-    touched, named = {one.record_id for one in made}, _named_before(made)
+    refuse_gaps(made)
+    touched, again = {one.record_id for one in made}, _named_before(made)
     lock_hierarchies(connection)
-    lock_records(connection, touched, named)
-    present = load_present(connection, touched | named)
+    lock_records(connection, touched, again)
+    present = load_present(connection, touched | again)
     steps = revert(made, present)
     # Locked as they are, nothing new can come to name them.
     merged = [step.record_id for step in steps if step.action is Action.MERGE]
@@ -432,6 +459,14 @@ def _decide_revert(connection: Connection, submission: Submission, position: int
 def _no_revisions(position: int) -> WrongState | UnknownRecord:
     path: Path = ("changeset",)
     return UnknownRecord(f"there is no changeset with revisions at position {position}", path=path)
+
+
+def _no_way_back(position: int) -> WrongState:
+    message = (
+        f"changeset {position} is a redaction; what it removed is gone, and only an edit can "
+        "give the fields new values"
+    )
+    return WrongState(message, path=("changeset",))
 
 
 def _named_before(made: tuple[Made, ...]) -> set[str]:
@@ -475,13 +510,17 @@ def _pointed_since(connection: Connection, target: str, position: int) -> list[s
 # --- sealing ------------------------------------------------------------------
 
 
-def _prepare(submission: Submission, decided: _Decided, changeset_id: str) -> Prepared:
+def _prepare(
+    submission: Submission, parsed: _Parsed, decided: _Decided, changeset_id: str
+) -> Prepared:
+    gaps = decided.gaps
     steps = tuple(seal_step(step) for step in decided.steps)
     headers = seal_headers(
         {
             "editorName": submission.editing.name,
             "note": decided.reason.note,
             "origin": submission.origin,
+            REDACTED_HEADER: None if gaps is None else named(gaps.chosen),
         },
         {"internalNote": decided.reason.internal_note},
     )
@@ -496,6 +535,11 @@ def _prepare(submission: Submission, decided: _Decided, changeset_id: str) -> Pr
         steps=steps,
         revisions=revisions_subtree(steps),
         reverts=submission.reverts,
+        redacting=(
+            redacting(parsed, gaps.chosen)
+            if isinstance(parsed, Redact) and gaps is not None
+            else None
+        ),
     )
 
 

@@ -239,6 +239,23 @@ class Action(Code):
     REDACT = "REDACT", "Removed content, leaving a visible gap."
 
 
+class RedactionAuthority(Code):
+    """By what authority content was removed."""
+
+    LEGAL = "LEGAL", "A law, a court or an authority demands it."
+    PRIVACY = "PRIVACY", "A person's privacy or safety demands it."
+    EDITORIAL = "EDITORIAL", "The ledger's own rules demand it: it should never have been entered."
+
+
+class HeaderText(Code):
+    """A text of a changeset's header."""
+
+    NOTE = "NOTE", "The public note of the reason."
+    INTERNAL_NOTE = "INTERNAL_NOTE", "The internal note of the reason."
+    EDITOR_NAME = "EDITOR_NAME", "The editor's name at the time."
+    ORIGIN = "ORIGIN", "What an importer stated about where the changeset comes from."
+
+
 class Role(Code):
     """What a key may do, from least to most."""
 

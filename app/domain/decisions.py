@@ -325,7 +325,16 @@ def _unfit_claims(steps: Sequence[Step]) -> Iterable[Refusal]:
     for one in steps:
         if kind_name(one.record_id) == "claim" and one.action in (Action.ADD, Action.REVISE):
             for fault in claims.misfits(one.fields):
+                if fault.path == ("value",) and _lacks_its_value(one):
+                    continue
                 yield InvalidInput(fault.message, path=field_path(one, *fault.path))
+
+
+def _lacks_its_value(one: Step) -> bool:
+    """Whether a claim goes on without a value because that was redacted."""
+    before = {} if one.before is None else one.before.fields
+    same = all(before.get(name) == one.fields[name] for name in ("subject", "field"))
+    return same and before.get("value") is None and one.fields.get("value") is None
 
 
 def _foreign_claims(

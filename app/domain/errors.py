@@ -14,6 +14,8 @@
     │   ├── NotYours              NOT_YOUR_CLAIM
     │   ├── ExternalRefTaken      EXTERNAL_REF_TAKEN
     │   ├── RevertConflict        REVERT_CONFLICT
+    │   ├── NotRedactable         NOT_REDACTABLE
+    │   ├── NothingToRedact       NOTHING_TO_REDACT
     │   └── IdempotencyKeyReused  IDEMPOTENCY_KEY_REUSED
     ├── Refused                   several refusals of one changeset, together
     ├── LoadStopped               one line of a dossier cannot be loaded; what came before it is
@@ -37,7 +39,9 @@
     └── Unready                   the operator has to act first
         ├── NotMigrated           NOT_MIGRATED
         ├── BadManifest           BAD_MANIFEST
-        └── Unwritable            UNWRITABLE
+        ├── Unwritable            UNWRITABLE
+        ├── ReadOnly              READ_ONLY
+        └── NotSigned             NOT_SIGNED
 
 Anything else that is raised is a defect of ours: it leaves as `INTERNAL` with a
 log id, and its detail goes to the logger alone.
@@ -156,6 +160,22 @@ class RevertConflict(Refusal):
     code = "REVERT_CONFLICT"
 
     def __init__(self, message: str, *, record_id: str, path: Path = ()) -> None:
+        super().__init__(message, path=path)
+        self.record_id = record_id
+
+
+class NotRedactable(Refusal):
+    """A field whose content cannot be removed without breaking what readers rely on."""
+
+    code = "NOT_REDACTABLE"
+
+
+class NothingToRedact(Refusal):
+    """A target without content: it is empty, or was redacted already."""
+
+    code = "NOTHING_TO_REDACT"
+
+    def __init__(self, message: str, *, path: Path = (), record_id: str | None = None) -> None:
         super().__init__(message, path=path)
         self.record_id = record_id
 
@@ -347,3 +367,15 @@ class Unwritable(Unready):
     """The database or its disk refuses writes."""
 
     code = "UNWRITABLE"
+
+
+class ReadOnly(Unready):
+    """The database is not what was published of it, so nothing may be added to it."""
+
+    code = "READ_ONLY"
+
+
+class NotSigned(Unready):
+    """What was asked for needs a signed log, and this one cannot be signed, or is not yet."""
+
+    code = "NOT_SIGNED"

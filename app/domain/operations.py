@@ -120,8 +120,8 @@ def parse_commit(
     Raises `Refused` with everything that is wrong with it, each with its path.
     """
     faults: list[Refusal] = []
-    body = _mapping(value, (), faults)
-    _no_unknown(body, {"reason", "operations", "idempotencyKey", "dryRun"}, (), faults)
+    body = mapping(value, (), faults)
+    no_unknown(body, {"reason", "operations", "idempotencyKey", "dryRun"}, (), faults)
     reason = parse_reason(body.get("reason"), faults)
     limit = None if replaying else OPERATIONS_LIMIT
     listed = _operation_list(body.get("operations"), faults, limit)
@@ -135,8 +135,8 @@ def parse_commit(
 
 def parse_reason(value: Any, faults: list[Refusal]) -> Reason:
     """Return the reason of a changeset; append what is wrong with it to `faults`."""
-    body = _mapping(value, ("reason",), faults)
-    _no_unknown(body, {"code", "note", "internalNote"}, ("reason",), faults)
+    body = mapping(value, ("reason",), faults)
+    no_unknown(body, {"code", "note", "internalNote"}, ("reason",), faults)
     code = body.get("code")
     if not isinstance(code, str) or code not in ReasonCode.__members__:
         known = ", ".join(ReasonCode.__members__)
@@ -257,7 +257,7 @@ class _Parser:
 
     def operation(self, tag: str, value: Any, path: Path) -> Operation | None:
         faults_before = len(self._faults)
-        body = _mapping(value, path, self._faults)
+        body = mapping(value, path, self._faults)
         if tag.startswith("add"):
             parsed: Operation = self._add(KINDS[tag.removeprefix("add").lower()], body, path)
         elif tag.startswith("revise"):
@@ -278,8 +278,8 @@ class _Parser:
         return Add(path, kind.name, allotted or "", ref, present)
 
     def _revise(self, kind: Kind, body: Mapping[str, Any], path: Path) -> Revise:
-        _no_unknown(body, {"id", "version", "set"}, path, self._faults)
-        given = _mapping(body.get("set"), (*path, "set"), self._faults)
+        no_unknown(body, {"id", "version", "set"}, path, self._faults)
+        given = mapping(body.get("set"), (*path, "set"), self._faults)
         fields = self._fields(kind, given, (*path, "set"), replaying=self._replaying)
         for name, value in given.items():
             if value is None and name in kind.fields and kind.fields[name].required:
@@ -295,7 +295,7 @@ class _Parser:
 
     def _state(self, tag: str, body: Mapping[str, Any], path: Path) -> Operation:
         allowed = {"id", "version"} | ({"into"} if tag == "merge" else set())
-        _no_unknown(body, allowed, path, self._faults)
+        no_unknown(body, allowed, path, self._faults)
         kinds = _MERGEABLE if tag == "merge" else tuple(KINDS)
         record_id, version = self._id(body, "id", kinds, path), self._version(body, path)
         if tag == "retract":
@@ -369,7 +369,8 @@ _REFUSALS: Final[Mapping[type[InvalidValue], type[Refusal]]] = {
 _MERGEABLE: Final = tuple(name for name, kind in KINDS.items() if "mergedInto" in kind.fields)
 
 
-def _mapping(value: Any, path: Path, faults: list[Refusal]) -> Mapping[str, Any]:
+def mapping(value: Any, path: Path, faults: list[Refusal]) -> Mapping[str, Any]:
+    """Return a value that has to be an object; append to `faults` where it is none."""
     if isinstance(value, Mapping):
         return value
     name = path[-1] if path else "the input"
@@ -377,9 +378,10 @@ def _mapping(value: Any, path: Path, faults: list[Refusal]) -> Mapping[str, Any]
     return {}
 
 
-def _no_unknown(
+def no_unknown(
     body: Mapping[str, Any], allowed: set[str], path: Path, faults: list[Refusal]
 ) -> None:
+    """Append to `faults` each member that is not among those allowed."""
     for name in body:
         if name not in allowed:
             known = ", ".join(sorted(allowed))

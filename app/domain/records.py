@@ -70,7 +70,12 @@ class Step:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What the step changes, in field order."""
+        """What the step changes, in field order.
+
+        Nothing, where it leaves a gap: nobody gave the fields other values.
+        """
+        if self.action is Action.REDACT:
+            return ()
         held: Fields = {} if self.before is None else self.before.fields
         return diff(kind_name(self.record_id), held, self.fields)
 

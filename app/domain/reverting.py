@@ -22,12 +22,32 @@ _INVERSE: Final[Mapping[Action, Action]] = {
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One revision that the changeset to be reverted made."""
+    """One revision that the changeset to be reverted made.
+
+    `gone` are the fields whose value before it was redacted: it cannot be put back.
+    """
 
     record_id: str
     version: int
     action: Action
     changes: tuple[Change, ...]
+    gone: frozenset[str] = frozenset()
+
+
+def refuse_gaps(made: Sequence[Made]) -> None:
+    """Raise `Refused` where what would be put back was redacted."""
+    faults = tuple(
+        RevertConflict(
+            f"{one.record_id}: what stood in {', '.join(sorted(one.gone))} before was redacted and "
+            "cannot be put back; set the fields in an edit of its own",
+            record_id=one.record_id,
+            path=("changeset",),
+        )
+        for one in made
+        if one.gone
+    )
+    if faults:
+        raise Refused(faults)
 
 
 def revert(made: Sequence[Made], present: Mapping[str, Record]) -> tuple[Step, ...]:

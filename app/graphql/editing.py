@@ -15,9 +15,11 @@ import orjson
 from graphql import FieldNode, GraphQLObjectType, get_named_type
 
 from app.commands.submit import Outcome, Submission, submit
+from app.domain.codes import ChangesetKind
 from app.domain.errors import InvalidInput, ReadTimedOut, Refusal, Refused, TooDeep
 from app.graphql.compile import Plan, Selections, make_plan, read_of
 from app.graphql.engine import Context, members_of
+from app.reads.log import checkpoint_of
 from app.store.database import Connection
 from app.store.database import Engine as Database
 from app.store.payloads import REFUSED, WRITTEN
@@ -59,6 +61,19 @@ class Editing:
             idempotency_key=given.get("idempotencyKey"),
             dry_run=bool(given.get("dryRun")),
             reverts=given["changeset"],
+        )
+        return await self._submit(context, nodes, submission)
+
+    async def redact(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Remove content for good, or tell what stands against it."""
+        submission = Submission(
+            body=given,
+            editing=context.viewer.to_redact(),
+            kind=ChangesetKind.REDACTION,
+            idempotency_key=given.get("idempotencyKey"),
+            dry_run=bool(given.get("dryRun")),
         )
         return await self._submit(context, nodes, submission)
 
@@ -147,9 +162,23 @@ class _Payload:
                 ],
                 "userErrors": [],
                 "leafHash": None if outcome.leaf_hash is None else outcome.leaf_hash.hex(),
+                "checkpoint": await self._checkpoint(),
             },
             finished,
         )
+
+    async def _checkpoint(self) -> Mapping[str, Any] | None:
+        """Return the newest checkpoint, where the selection asks for it and there is one."""
+        wanted = any(nodes[0].name.value == "checkpoint" for nodes in self._selected.values())
+        published = await self._context.engine.newest_checkpoint() if wanted else None
+        if published is None:
+            return None
+        return {
+            "size": published.size,
+            "rootHash": checkpoint_of(published).root.hex(),
+            "note": published.note,
+            "signedAt": published.signed_at,
+        }
 
     def preview(self, connection: Connection, position: int) -> Finished:
         """Read the payload of a dry run inside its transaction."""
@@ -201,6 +230,7 @@ class _Payload:
             }
             errors.append(error | known.get(place, {}))
         plain: dict[str, Any] = {"refs": [], "warnings": [], "userErrors": errors, "leafHash": None}
+        plain["checkpoint"] = await self._checkpoint()
         empty = {
             key: orjson.Fragment(b"null" if nodes[0].name.value == "changeset" else b"[]")
             for key, nodes in self._read_selections().items()
@@ -256,8 +286,10 @@ class _Payload:
         if name == "__typename":
             return of.name
         inner = get_named_type(of.fields[name].type)
-        if not isinstance(inner, GraphQLObjectType):
+        if not isinstance(inner, GraphQLObjectType) or value[name] is None:
             return value[name]
+        if isinstance(value[name], Mapping):
+            return self._object(key, nodes, inner, value[name])
         return [self._object(key, nodes, inner, one) for one in value[name]]
 
     def _object(

@@ -47,6 +47,8 @@ from app.graphql.cost import Cost, estimate
 from app.graphql.demand import Demand, check_text, check_variables
 from app.graphql.schema import Executor, build_schema, core_schema
 from app.graphql.viewer import Viewer
+from app.reads.log import LogReading
+from app.store.checkpoints import Published
 from app.store.reader import Reader
 from app.store.reading import Moment, Scope
 
@@ -169,7 +171,8 @@ class Asked:
 class Engine:
     """Answers GraphQL requests over one ledger.
 
-    `commands` carries out mutations; it is given by the roof. `room` is how many
+    `commands` carries out mutations; it and `log`, which `log` of the contract is read
+    from, are given by the roof. `room` is how many
     bytes of answers are kept. Without `introspection` questions about the schema
     are refused, and errors suggest no names either.
     """
@@ -180,6 +183,7 @@ class Engine:
         commands: Any,
         limits: Limits = DEFAULTS,
         *,
+        log: LogReading | None = None,
         room: int = 0,
         introspection: bool = True,
         suggestions: bool = True,
@@ -188,6 +192,7 @@ class Engine:
         self.core = core_schema(self.schema)
         self.reader = reader
         self.commands = commands
+        self.log = log
         self.answers = Answers(reader, room)
         self._limits = limits
         self._introspection = introspection
@@ -412,7 +417,24 @@ class Engine:
         if position is None:
             position = context.position
         answer["extensions"] = self._extensions(position, cost)
+        if asked.operation.definition.operation is OperationType.MUTATION:
+            published = await self.newest_checkpoint()
+            answer["extensions"] |= {} if published is None else {"checkpoint": published.note}
         return Answer(orjson.dumps(answer), is_partial=bool(result.errors))
+
+    async def newest_checkpoint(self) -> Published | None:
+        """Return the newest checkpoint for whoever has written: those who keep it are witnesses.
+
+        The edit is done by then: what fails here goes to the logger, and must not look
+        like a failure of the edit.
+        """
+        if self.log is None:
+            return None
+        try:
+            return await self.log.run(self.log.newest)
+        except Exception:
+            logger.exception("the newest checkpoint cannot be read")
+            return None
 
     def _extensions(self, position: int | None, cost: int) -> dict[str, Any]:
         """Return what every answer says of itself; no position where nothing was read."""

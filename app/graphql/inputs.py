@@ -14,6 +14,7 @@ from app.domain import codes
 from app.domain import field_types as t
 from app.domain.kinds import KINDS, Field, Kind
 from app.domain.operations import NOTE_LIMIT, OPERATIONS_LIMIT
+from app.domain.redacting import TARGETS_LIMIT
 from app.graphql.scalars import EDTF, Decimal, Position
 
 
@@ -268,3 +269,50 @@ class RevertInput:
     reason: ReasonInput = _given("Why it is put back.", required=True)
     idempotency_key: str | None = _given("As in CommitInput.")
     dry_run: bool | None = _given("Return what would change, and write nothing.")
+
+
+@strawberry.input(description="Content of a record that is to be removed.")
+class RecordContentInput:
+    """Content of a record."""
+
+    id: strawberry.ID = _given("The record, of whatever state.", required=True)
+    version: int | None = _given(
+        "What this version entered, as far as its revision changed it. Absent: what every version "
+        "did, the present one included."
+    )
+    fields: list[str] | None = _given(
+        "The fields, as they are named in the inputs. Absent: every one that can be redacted."
+    )
+
+
+@strawberry.input(description="Texts of a changeset's header that are to be removed.")
+class HeaderContentInput:
+    """Texts of a changeset's header."""
+
+    position: Position = _given("The position of the changeset.", required=True)
+    texts: list[codes.HeaderText] = _given("Which of its texts.", required=True)
+
+
+@strawberry.input(one_of=True, description="What is to be removed: exactly one of its members.")
+class RedactTarget:
+    """What is to be removed."""
+
+    record: RecordContentInput | None = _given("Content of a record.")
+    header: HeaderContentInput | None = _given("Texts of a changeset's header.")
+
+
+@strawberry.input(
+    description="Remove content for good, leaving a gap that everybody sees and that every proof "
+    "holds with. An equal value of the same field of the same record, such as one that a revert "
+    "put back, is removed with it."
+)
+class RedactInput:
+    """Remove content for good."""
+
+    reason: ReasonInput = _given("Why it is removed; do not repeat the content.", required=True)
+    authority: codes.RedactionAuthority = _given("By what authority.", required=True)
+    targets: list[RedactTarget] = _given(
+        f"What is removed, at most {TARGETS_LIMIT} targets; all of it, or nothing.", required=True
+    )
+    idempotency_key: str | None = _given("As in CommitInput.")
+    dry_run: bool | None = _given("Return what would be removed, and remove nothing.")

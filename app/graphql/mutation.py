@@ -8,8 +8,10 @@ import strawberry
 from graphql import get_argument_values
 
 from app.domain.operations import OPERATIONS_LIMIT
+from app.domain.redacting import TARGETS_LIMIT
 from app.graphql.fields import CountOf, PageSize, Rows, sized, table_field
-from app.graphql.inputs import CommitInput, RevertInput
+from app.graphql.inputs import CommitInput, RedactInput, RevertInput
+from app.graphql.log import Checkpoint
 from app.graphql.records import Changeset, Record, Revision
 from app.store import payloads
 
@@ -20,6 +22,9 @@ _ONE_EACH: Final = PageSize(
     (CountOf("input", ("operations",), absent=STEPS, most=OPERATIONS_LIMIT),)
 )
 """The payload's lists are as long as the list of operations."""
+
+_PER_TARGET: Final = PageSize((CountOf("input", ("targets",), absent=STEPS, most=TARGETS_LIMIT),))
+"""A redaction steps each record that its targets name once."""
 
 _DONE: Final = "The changeset that was written; null of a dry run or a refusal."
 
@@ -43,7 +48,7 @@ class UserError:
     code: str = strawberry.field(
         description="What sort of thing: INVALID_INPUT, UNKNOWN_RECORD, WRONG_STATE, "
         "STALE_VERSION, CYCLE, NOT_YOUR_CLAIM, EXTERNAL_REF_TAKEN, REVERT_CONFLICT, "
-        "IDEMPOTENCY_KEY_REUSED."
+        "NOT_REDACTABLE, NOTHING_TO_REDACT, IDEMPOTENCY_KEY_REUSED."
     )
     message: str = strawberry.field(description="What is wrong and what to do.")
     path: list[str] = strawberry.field(
@@ -98,6 +103,11 @@ class CommitPayload:
     leaf_hash: str | None = strawberry.field(
         description="The hash of the log's entry, hex (RFC 6962 leaf hash)."
     )
+    checkpoint: Checkpoint | None = strawberry.field(
+        description="The newest checkpoint that was published, also of a dry run or a refusal; "
+        "one that covers this edit follows within a second. Keep it: with it nobody can rewrite "
+        "what it covers unnoticed. Null while there is none."
+    )
 
 
 @strawberry.type(description="Every way to change something.")
@@ -132,6 +142,24 @@ class Mutation:
         """Put back what an earlier changeset changed."""
         del input
         answer: CommitPayload = await _carried_out(info, info.context.engine.commands.revert)
+        return answer
+
+    @strawberry.mutation(  # type: ignore[untyped-decorator]
+        description="Remove content for good, for the reason and by the authority given; for "
+        "ADMIN. It goes from the present, from every past version and from the search index, "
+        "and a gap stays that says so.",
+        metadata=sized(_PER_TARGET),
+    )
+    async def redact(
+        self,
+        info: strawberry.Info,
+        input: Annotated[  # noqa: A002
+            RedactInput, strawberry.argument(description="What to remove, and why.")
+        ],
+    ) -> CommitPayload:
+        """Remove content for good."""
+        del input
+        answer: CommitPayload = await _carried_out(info, info.context.engine.commands.redact)
         return answer
 
 

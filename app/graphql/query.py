@@ -10,6 +10,7 @@ from app.domain import codes
 from app.graphql.fields import Connection, CountOf, argument_field, page_field, table_field
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
 from app.graphql.findings import Finding
+from app.graphql.log import Log
 from app.graphql.records import (
     Actor,
     Changeset,
@@ -158,6 +159,11 @@ class Query(Reading):
             "at": (DateTime | None, "The last instant that is seen."),
         },
     )
+
+    @strawberry.field(description="The tamper-evident log: checkpoints, entries and proofs.")  # type: ignore[untyped-decorator]
+    def log(self) -> Log:
+        """Return the log, each of whose fields is read when it is asked for."""
+        return Log()
 
     @strawberry.field(description="Who is asking.")  # type: ignore[untyped-decorator]
     def viewer(self, info: strawberry.Info) -> Viewer:

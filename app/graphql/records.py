@@ -25,7 +25,7 @@ from app.graphql.objects import (
     UncertainDate,
 )
 from app.graphql.scalars import JSON, DateTime, Position
-from app.store import chain
+from app.store import chain, gaps
 from app.store import findings as found
 from app.store import history as trail
 from app.store.claim_values import claim_value
@@ -61,6 +61,9 @@ FIELDS_OF_A_RECORD: Final = max(len(kind.fields) for kind in KINDS.values())
 NAMES: Final = 5
 PARENTS: Final = 2
 CHANGES: Final = 10
+GAPS: Final = 1
+"""Few records have any; of what a redaction took, see `TAKEN`."""
+TAKEN: Final = 10
 
 
 def _means(kind: str, field: str) -> str:
@@ -102,6 +105,7 @@ FindingRef: TypeAlias = Annotated["Finding", strawberry.lazy("app.graphql.findin
 ChainRef: TypeAlias = Annotated["Chain", strawberry.lazy("app.graphql.findings")]
 RevisionRef: TypeAlias = Annotated["Revision", strawberry.lazy("app.graphql.records")]
 ChangesetRef: TypeAlias = Annotated["Changeset", strawberry.lazy("app.graphql.records")]
+RedactionRef: TypeAlias = Annotated["Redaction", strawberry.lazy("app.graphql.records")]
 
 
 # --- who edits ----------------------------------------------------------------
@@ -143,6 +147,11 @@ class Change:
     revision: RevisionRef = table_field(
         trail.revision_of_change, "The revision that it is part of: with editor, time and reason."
     )
+    redactions: list[RedactionRef] = table_field(
+        gaps.of_change,
+        "What was taken of the value after, or of the value before.",
+        size=GAPS,
+    )
 
 
 @strawberry.type(description="The value a field holds, and the revision that last set it.")
@@ -156,6 +165,9 @@ class Blame:
     revision: RevisionRef = table_field(
         trail.revision_of_change, "The revision that set it: with editor, time and reason."
     )
+    redactions: list[RedactionRef] = table_field(
+        gaps.of_value, "The redaction that took the value, where one did.", size=GAPS
+    )
 
 
 @strawberry.type(description="Why a changeset was made.")
@@ -164,6 +176,48 @@ class Reason:
 
     code: codes.ReasonCode = table_field(column("reason_code"), "The sort of reason.")
     note: str = table_field(trail.header("note"), "The reason in words.")
+
+
+@strawberry.type(
+    description="One piece of content that was removed, by what authority, when and why. It is "
+    "shown in archives too, as it stands now: a redaction is the one thing that changes what the "
+    "past answers. In place of the content a required text reads [redacted], any other field null."
+)
+class Redaction:
+    """One piece of content that was removed."""
+
+    position: Position = table_field(
+        column("position"), "The position of the changeset that removed it."
+    )
+    authority: codes.RedactionAuthority = table_field(gaps.authority, "By what authority.")
+    recorded_at: DateTime = table_field(
+        gaps.recorded_at, "When this ledger recorded the redaction."
+    )
+    reason: Reason = table_field(gaps.changeset, "Why it was removed.")
+    changeset: ChangesetRef = table_field(
+        gaps.changeset, "The changeset that removed it, as it stands now."
+    )
+    record_id: strawberry.ID | None = table_field(
+        gaps.record_id, "The record that held it; null where a changeset's header did."
+    )
+    version: int | None = table_field(
+        column("version"),
+        "The version that entered it; later versions carried it until the field's next change. "
+        "Null where a changeset's header held it.",
+    )
+    field: str = table_field(
+        column("field"),
+        "The field, as it is named in the inputs; of a header note, internalNote, editorName or "
+        "origin.",
+    )
+    taken_from: Position = table_field(
+        column("target"), "The position of the changeset that had entered it."
+    )
+    digest: str = table_field(
+        column("digest"),
+        "What the log keeps of it: the digest of its disclosure, by which a mirror knows what to "
+        "drop.",
+    )
 
 
 @strawberry.type(
@@ -217,6 +271,17 @@ class Changeset(Node):
     origin: Origin | None = table_field(
         trail.origin, "What the importer stated about where it comes from."
     )
+    redactions: list[RedactionRef] = table_field(
+        gaps.of_changeset,
+        "What was removed since of that which this changeset entered, texts of its own included.",
+        size=GAPS,
+    )
+    authority: codes.RedactionAuthority | None = table_field(
+        gaps.authority, "By what authority it removed content; null unless it is a REDACTION."
+    )
+    redacted: list[RedactionRef] = table_field(
+        gaps.by_changeset, "What it removed; empty unless it is a REDACTION.", size=TAKEN
+    )
     revisions: Connection[RevisionRef] = page_field(
         Connection[RevisionRef],
         connection(
@@ -248,6 +313,9 @@ class Revision:
     record: RecordRef = table_field(
         trail.record_of_revision, "The record as this revision left it."
     )
+    redactions: list[RedactionRef] = table_field(
+        gaps.of_revision, "What was removed of that which it entered.", size=GAPS
+    )
 
 
 _HISTORY_ORDER: Final = (Order("VERSION_ASC", ("version",)),)
@@ -270,6 +338,12 @@ class Record(Node):
     changeset: ChangesetRef = table_field(
         link("entered", "changeset", key="position", type_name="Changeset"),
         "The changeset that wrote this version.",
+    )
+    redactions: list[RedactionRef] = table_field(
+        gaps.of_record,
+        "What was removed of that which the version read holds; a gap of an earlier version that "
+        "was given a new value since is none of it.",
+        size=GAPS,
     )
     history: Connection[RevisionRef] = page_field(
         Connection[RevisionRef],

@@ -43,6 +43,16 @@ class Viewer:
             raise Forbidden(f"the role {self.role} may not commit; EDITOR and ADMIN may")
         return self.editing
 
+    def to_redact(self) -> Editing:
+        """Return who redacts; raise `Forbidden` for everybody but an ADMIN."""
+        if self.editing is None:
+            raise Forbidden(
+                "redacting needs an ADMIN's key: send it as 'Authorization: Bearer ck_…'"
+            )
+        if self.role is not Role.ADMIN:
+            raise Forbidden(f"the role {self.role} may not redact; ADMIN may")
+        return self.editing
+
     def shown(self) -> dict[str, Any]:
         """Return what the contract's `viewer` shows."""
         editing = self.editing

@@ -11,10 +11,13 @@ import binascii
 
 from app.log.errors import NotBase64url
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
 
 def encode_base64url(data: bytes) -> str:
     """Return the base64url text of `data`, without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    text = binascii.b2a_base64(data, newline=False).translate(_URL_SAFE)
+    return text.rstrip(b"=").decode("ascii")
 
 
 def decode_base64url(text: str) -> bytes:

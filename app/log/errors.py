@@ -12,7 +12,8 @@
     ├── KeyRefused          KEY_REFUSED       a key of a name, length or id that cannot be
     ├── NoteRefused         NOTE_REFUSED      text that is no note, or that nobody known signed
     ├── CheckpointRefused   CHECKPOINT_REFUSED  a note that states no head of the log it names
-    └── TileRefused         TILE_REFUSED      a path or bytes that are no tile of any tree
+    ├── TileRefused         TILE_REFUSED      a path or bytes that are no tile of any tree
+    └── NotVerified         NOT_VERIFIED      a log, or a copy of it, that contradicts itself
 
 Towards writers they are defects of the caller (it validated nothing, or reused
 a salt); towards a verifier they are findings about the bytes it was handed.
@@ -111,3 +112,30 @@ class TileRefused(LogError):
     """A tile's path, hashes or entries that no tree of fewer than 2^63 leaves has."""
 
     code = "TILE_REFUSED"
+
+
+class NotVerified(LogError):
+    """The first thing that does not hold in a log; `finding` says which sort of failure it is.
+
+    `position`, `record`, `field` and `file` say where, as far as that is known.
+    """
+
+    code = "NOT_VERIFIED"
+
+    def __init__(  # noqa: PLR0913 - where a thing is wrong has many sides
+        self,
+        finding: str,
+        message: str,
+        *,
+        position: int | None = None,
+        record: str | None = None,
+        field: str | None = None,
+        file: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.finding = finding
+        self.message = message
+        self.position = position
+        self.record = record
+        self.field = field
+        self.file = file

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -28,8 +28,15 @@ LOCK_TIMEOUT_S: Final = 10
 LOG_LOCK: Final = 0x636F7272_02
 """PostgreSQL's advisory lock of whoever writes to the log."""
 
+SIGNER_LOCK: Final = 0x636F7272_03
+"""PostgreSQL's advisory lock of the one process that signs the log."""
+
+Guard: TypeAlias = Callable[[int | None], None]
+"""Raises `ReadOnly` where the log must not grow; told its size, where that is known."""
+
 _BUSY: Final = f"another writer held the database for {LOCK_TIMEOUT_S} s; send the edit again"
 _TURN: Final = "turn"
+_GUARD: Final = "guard"
 
 _SQLITE_PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -64,26 +71,30 @@ def parse_url(text: str) -> URL:
     )
 
 
-def open_engine(url: URL, *, pool_size: int = 10) -> Engine:
-    """Return an engine whose connections are set up as the ledger needs them."""
+def open_engine(url: URL, *, pool_size: int = 10, guard: Guard | None = None) -> Engine:
+    """Return an engine whose connections are set up as the ledger needs them.
+
+    `guard` is asked before the log grows (`require_writable`).
+    """
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, pool_size)
+        return _sqlite_engine(url, pool_size, guard)
     return sa.create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        execution_options={_GUARD: guard},
         connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT_S}s -c timezone=UTC"},
     )
 
 
-def _sqlite_engine(url: URL, pool_size: int) -> Engine:
+def _sqlite_engine(url: URL, pool_size: int, guard: Guard | None) -> Engine:
     engine = sa.create_engine(
         url,
         poolclass=sa.pool.QueuePool,
         pool_size=pool_size,
         connect_args={"check_same_thread": False, "timeout": LOCK_TIMEOUT_S},
-        execution_options={_TURN: threading.Lock()},
+        execution_options={_TURN: threading.Lock(), _GUARD: guard},
     )
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_immediate)
@@ -111,6 +122,17 @@ def _begin_immediate(connection: Connection) -> None:
                 raise
         else:
             return
+
+
+def require_writable(engine: Engine, size: int | None = None) -> None:
+    """Raise `ReadOnly` where the log, now of `size`, must not grow.
+
+    Editors and keys may be entered all the same: an older backup has keys that
+    were revoked since, and they can be revoked again there.
+    """
+    guard: Guard | None = engine.get_execution_options().get(_GUARD)
+    if guard is not None:
+        guard(size)
 
 
 @contextmanager
@@ -238,11 +260,15 @@ def read_only_sqlite(url: URL) -> sqlite3.Connection:
 __all__ = [
     "LOCK_TIMEOUT_S",
     "LOG_LOCK",
+    "SIGNER_LOCK",
+    "URL",
     "Connection",
     "Engine",
+    "Guard",
     "open_engine",
     "parse_url",
     "read_only_sqlite",
+    "require_writable",
     "sqlite_file",
     "write_transaction",
 ]

@@ -177,6 +177,12 @@ def _about(finding: Scope, claim: Scope) -> list[Expression]:
     ]
 
 
+def _says(at: At, claim: Scope) -> list[Expression]:
+    """Return when a claim counts: it is live, and its value was not redacted."""
+    spoken = sa.or_(claim["value_tag"].is_not(None), claim["field"] == word(EXISTENCE))
+    return [is_live(at, claim), spoken]
+
+
 def _is_denial(claim: Scope) -> Expression:
     return claim["stance"] == word(Stance.DENIES)
 
@@ -184,7 +190,7 @@ def _is_denial(claim: Scope) -> Expression:
 def _is_finding(at: At, finding: Scope) -> Expression:
     """Whether there is anything to be found: something is held, or a live claim stands."""
     claim = Scope("claim", at.alias(), finding.moment)
-    claimed = exists(claim.source(), [*_about(finding, claim), is_live(at, claim)])
+    claimed = exists(claim.source(), [*_about(finding, claim), *_says(at, claim)])
     return sa.or_(finding["held"], claimed)
 
 
@@ -199,7 +205,7 @@ def _status(at: At, finding: Scope) -> Expression:
             sa.case((_is_denial(claim), ONE), else_=_ZERO).label("denies"),
         )
         .select_from(claim.source())
-        .where(*_about(finding, claim), is_live(at, claim))
+        .where(*_about(finding, claim), *_says(at, claim))
         .correlate(None)
         .subquery(name)
     )
@@ -475,7 +481,7 @@ def _members(at: At, position: Scope, claim: Scope) -> list[Expression]:
         claim["field"] == position["field"],
         *claim.moment.holds("claim", claim.alias),
         *same_position(claim, position),
-        is_live(at, claim),
+        *_says(at, claim),
     ]
 
 
@@ -486,7 +492,7 @@ def positions(at: At) -> Expression:
     has_earlier = exists(
         earlier.source(), [earlier["id"] < first["id"], *_members(at, first, earlier)]
     )
-    conditions = [*_about(at.scope, first), is_live(at, first), sa.not_(has_earlier)]
+    conditions = [*_about(at.scope, first), *_says(at, first), sa.not_(has_earlier)]
     return list_of(at, first, conditions, [first["id"]], "FindingPosition")
 
 
@@ -685,7 +691,7 @@ def hulls(at: At) -> Expression:
         *_about(at.scope, first),
         first["value_unit"].is_not(None),
         sa.not_(_is_denial(first)),
-        is_live(at, first),
+        *_says(at, first),
         sa.not_(has_earlier),
     ]
     return list_of(at, first, conditions, [first["id"]], "Hull")
@@ -699,7 +705,7 @@ def _measured(at: At, first: Scope, claim: Scope) -> list[Expression]:
         *claim.moment.holds("claim", claim.alias),
         Folded(first["value_unit"]) == Folded(claim["value_unit"]),
         sa.not_(_is_denial(claim)),
-        is_live(at, claim),
+        *_says(at, claim),
     ]
 
 

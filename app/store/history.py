@@ -9,6 +9,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.domain.kinds import KINDS
+from app.domain.redacting import REDACTED
+from app.store.gaps import DIFFERENCE, is_taken
 from app.store.reading import At, Moment, Read, Scope, first_of, listing, subquery
 from app.store.sql import (
     JSON_TEXT,
@@ -18,9 +20,6 @@ from app.store.sql import (
     JsonMember,
     as_json,
 )
-
-REDACTED: Final = "[redacted]"
-"""What a required text reads once its content was removed."""
 
 
 def _by_key(scope: Scope, other: Scope) -> list[Expression]:
@@ -118,8 +117,8 @@ def diff(at: At) -> Expression:
 
     Backwards the values trade places. A field that came back to where it was
     is no difference; of a difference the revision is the one that made it last.
-    Nothing lies beyond the version read: it is the newest one
-    at the moment of the reading.
+    A gap is a difference: what was redacted may have been another value. Nothing lies
+    beyond the version read: it is the newest one at the moment of the reading.
     """
     low, high, is_forward = _ends(at)
     record_id = at.scope["id"]
@@ -144,6 +143,7 @@ def diff(at: At) -> Expression:
             last["field"].label("field"),
             sa.case((is_forward, start_value), else_=last["after"]).label("before"),
             sa.case((is_forward, last["after"]), else_=start_value).label("after"),
+            earliest.label("first_version"),
         )
         .select_from(last.source())
         .where(
@@ -151,14 +151,30 @@ def diff(at: At) -> Expression:
             last["version"] > low,
             last["version"] <= high,
             last["version"] == latest,
-            start_value != last["after"],
+            sa.or_(start_value != last["after"], _has_gap(at, last, earliest)),
         )
         .order_by(*_field_order(at.scope.table)(last))
         .correlate(None)
         .subquery(f"{last.alias}o")
     )
-    inner = replace(last, alias=f"{last.alias}o")
+    inner = replace(last, alias=f"{last.alias}o", extra=DIFFERENCE)
     return subquery(rows, Joined("[", JoinedRows(at.select(inner)), "]"))
+
+
+def _has_gap(at: At, last: Scope, earliest: Expression) -> Expression:
+    """Whether what stood at either end of a difference was redacted."""
+    inner = Scope("redaction_target", at.alias(), at.scope.moment)
+    taken: sa.Select[Any] = (
+        sa.select(sa.literal_column("1"))
+        .select_from(inner.source())
+        .where(
+            inner["scope"] == last["record_id"],
+            inner["field"] == last["field"],
+            is_taken(at, inner, last["version"], earliest),
+        )
+        .correlate(None)
+    )
+    return taken.exists()
 
 
 def _ends(at: At) -> tuple[Expression, Expression, Expression]:
@@ -227,6 +243,7 @@ def origin(at: At) -> Expression:
     conditions = [
         inner["position"] == at.scope["position"],
         inner["name"] == sa.literal_column("'origin'"),
+        inner["value"] != sa.literal_column("'null'"),  # what a redaction leaves
     ]
     return first_of([subquery(inner.source(), at.select(inner), conditions)])
 

@@ -16,12 +16,13 @@ from typing import Any, Final, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from app.domain.codes import ChangesetKind
+from app.domain.codes import ChangesetKind, RedactionAuthority
 from app.domain.records import Step, kind_name
 from app.log.entry import Subtree, entry
 from app.log.tree import Peaks, leaf_hash
 from app.store import tables
-from app.store.database import LOG_LOCK, in_one_batch
+from app.store.blanking import blank
+from app.store.database import LOG_LOCK, in_one_batch, require_writable
 from app.store.records import is_present, table_of
 from app.store.rows import to_columns
 from app.store.search_index import write_search
@@ -56,6 +57,26 @@ class SealedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """One disclosure whose content a redaction removes; see `tables.RedactionTarget`."""
+
+    position: int
+    scope: str
+    version: int | None
+    field: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redacting:
+    """What a redaction removes, by what authority; `tree` commits to the targets."""
+
+    authority: RedactionAuthority
+    targets: tuple[Target, ...]
+    tree: Subtree
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A changeset as far as it is known before its position."""
 
@@ -70,6 +91,7 @@ class Prepared:
     revisions: Subtree
     reverts: int | None = None
     on_behalf_of: str | None = None
+    redacting: Redacting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +109,10 @@ def append(connection: Connection, prepared: Prepared, clock: Clock) -> Appended
     The clock is read under the log's lock: a writer that waited long must not
     enter a time of which the archive was already asked. Where the clock stands
     before the latest entry's time that time is taken again, so that
-    `recorded_at` never runs backwards.
+    `recorded_at` never runs backwards. Raises `ReadOnly` where a guard says so.
     """
     size, peaks, latest = _lock_head(connection)
+    require_writable(connection.engine, size)
     position, at = size + 1, max(clock(), latest)
     body = _entry_bytes(prepared, position, at)
     leaf = leaf_hash(body)
@@ -97,7 +120,11 @@ def append(connection: Connection, prepared: Prepared, clock: Clock) -> Appended
     with in_one_batch(connection):
         _insert(connection, "changeset", [_changeset_row(prepared, position, recorded_at)])
         _insert(connection, "header", [_header_row(one, position) for one in prepared.headers])
+        if prepared.redacting is not None:
+            _write_redaction(connection, prepared.redacting, position)
         _write_steps(connection, prepared.steps, position)
+        if prepared.redacting is not None:
+            blank(connection, position)
         _insert(
             connection, "entry", [{"position": position, "body": body.decode(), "leaf_hash": leaf}]
         )
@@ -159,6 +186,8 @@ def _entry_bytes(prepared: Prepared, position: int, at: datetime) -> bytes:
         revisions=prepared.revisions,
         reverts=prepared.reverts,
         on_behalf_of=prepared.on_behalf_of,
+        authority=None if prepared.redacting is None else prepared.redacting.authority,
+        targets=None if prepared.redacting is None else prepared.redacting.tree,
     )
 
 
@@ -186,6 +215,24 @@ def _header_row(sealed: SealedValue, position: int) -> dict[str, Any]:
         "digest": sealed.digest,
         "restricted": sealed.restricted,
     }
+
+
+def _write_redaction(connection: Connection, redacting: Redacting, position: int) -> None:
+    row = {"position": position, "authority": redacting.authority}
+    _insert(connection, "redaction", [row])
+    rows = [
+        {
+            "position": position,
+            "place": place,
+            "target": target.position,
+            "scope": target.scope,
+            "version": target.version,
+            "field": target.field,
+            "digest": target.digest,
+        }
+        for place, target in enumerate(redacting.targets)
+    ]
+    _insert(connection, "redaction_target", rows)
 
 
 def _write_steps(connection: Connection, steps: Sequence[SealedStep], position: int) -> None:

@@ -30,6 +30,7 @@ _When: TypeAlias = Callable[[sa.FromClause], sa.ColumnElement[bool]]
 _record: Final = tables.metadata.tables["record"]
 _revision: Final = tables.metadata.tables["revision"]
 _change: Final = tables.metadata.tables["change"]
+_redaction: Final = tables.metadata.tables["redaction"]
 _derivation: Final = tables.metadata.tables["derivation"]
 
 
@@ -256,16 +257,55 @@ def load_made(connection: Connection, position: int) -> tuple[Made, ...]:
     revisions = connection.execute(
         sa.select(_revision).where(_revision.c.position == position).order_by(_revision.c.place)
     ).mappings()
-    changes = _changes_made(connection, position)
+    changes, gone = _changes_made(connection, position), _gone_before(connection, position)
     return tuple(
         Made(
             record_id=row["record_id"],
             version=row["version"],
             action=Action(row["action"]),
             changes=tuple(changes[row["record_id"]]),
+            gone=frozenset(gone[row["record_id"]]),
         )
         for row in revisions.all()
     )
+
+
+def is_redaction(connection: Connection, position: int) -> bool:
+    """Tell whether the changeset at a position removed content."""
+    query = sa.select(_redaction.c.position).where(_redaction.c.position == position)
+    return connection.execute(query).first() is not None
+
+
+def _gone_before(connection: Connection, position: int) -> dict[str, set[str]]:
+    """Return record → fields that the changeset changed from a value that was redacted."""
+    earlier = _change.alias("earlier")
+    latest = (
+        sa.select(sa.func.max(earlier.c.version))
+        .where(
+            earlier.c.record_id == _change.c.record_id,
+            earlier.c.field == _change.c.field,
+            earlier.c.version < _change.c.version,
+        )
+        .scalar_subquery()
+    )
+    source = _change.alias("source")
+    query = (
+        sa.select(_change.c.record_id, _change.c.field)
+        .join_from(_revision, _change)
+        .join(
+            source,
+            sa.and_(
+                source.c.record_id == _change.c.record_id,
+                source.c.field == _change.c.field,
+                source.c.version == latest,
+            ),
+        )
+        .where(_revision.c.position == position, source.c.salt == "")
+    )
+    gone: dict[str, set[str]] = defaultdict(set)
+    for record_id, field in connection.execute(query):
+        gone[record_id].add(field)
+    return gone
 
 
 def _changes_made(connection: Connection, position: int) -> dict[str, list[Change]]:

@@ -36,19 +36,23 @@ def to_columns(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that hold `fields`; every column of the kind is named."""
     columns: dict[str, Any] = {}
     for field in KINDS[kind].fields.values():
-        columns.update(_field_columns(field, fields.get(field.name)))
-    if "name" in KINDS[kind].fields:
-        columns["name_key"] = texts.name_key(fields["name"])
+        columns.update(field_columns(field, fields.get(field.name)))
     return columns
 
 
-def _field_columns(field: Field, value: Any) -> dict[str, Any]:
+def field_columns(  # noqa: PLR0911 - one return for each shape of column
+    field: Field, value: Any
+) -> dict[str, Any]:
+    """Return the columns that one field sets, those derived from it included."""
     name = column_name(field.name)
     match field.type:
+        case t.Text() if name == "name":
+            return {name: value, "name_key": texts.name_key(value)}
         case t.Measure():
             return _measure_columns(name, value)
         case t.Money():
-            return {**_measure_columns(name, value), f"{name}_basis": (value or {}).get("basis")}
+            basis = None if value is None else value.get("basis")
+            return {**_measure_columns(name, value), f"{name}_basis": basis}
         case t.Edtf():
             return _date_columns(name, name, value)
         case t.ClaimValue():

@@ -228,6 +228,38 @@ class Change(Table, table=True):
     digest: str = _text(nullable=False)
 
 
+class Redaction(Table, table=True):
+    """By what authority the changeset at a position removed content."""
+
+    __tablename__ = "redaction"
+
+    position: int = _position(primary_key=True, foreign_key="changeset.position")
+    authority: str = _text(nullable=False)
+
+
+class RedactionTarget(Table, table=True):
+    """One disclosure whose content a redaction removed: where it stood, and its digest.
+
+    `position` is the redaction's, `target` that of the changeset which disclosed it.
+    `scope` is a record's id, or `header`, of which there is no version.
+    """
+
+    __tablename__ = "redaction_target"
+    __table_args__ = (
+        Index("uq_redaction_target_digest", "digest", unique=True),
+        Index("ix_redaction_target_field", "scope", "field"),
+        Index("ix_redaction_target_target", "target"),
+    )
+
+    position: int = _position(primary_key=True, foreign_key="redaction.position")
+    place: int = Field(primary_key=True)
+    target: int = _position(foreign_key="changeset.position")
+    scope: str = _text(nullable=False)
+    version: int | None = Field(default=None, sa_type=Integer, nullable=True)
+    field: str = _text(nullable=False)
+    digest: str = _text(nullable=False)
+
+
 class Entry(Table, table=True):
     """The log's entry of one changeset: its bytes and its leaf hash."""
 
@@ -530,8 +562,8 @@ RECORD_TABLES: Final[dict[str, type[Version]]] = {
 
 LEDGER_TABLES: Final = (
     "newsroom", "editor", "key", "head", "changeset", "header", "record", "revision",
-    "change", "entry", "checkpoint", "actor", "item", "transfer", "citation", "claim",
-    "derivation",
+    "change", "redaction", "redaction_target", "entry", "checkpoint", "actor", "item",
+    "transfer", "citation", "claim", "derivation",
 )  # fmt: skip
 """What the database itself refuses to forget; `idempotency` may expire, and `search` and
 `node` are derived."""

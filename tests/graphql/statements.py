@@ -15,7 +15,9 @@ from app.graphql.editing import Editing
 from app.graphql.engine import Engine
 from app.graphql.viewer import Viewer
 from app.reads.holders import holder_of
+from app.reads.log import LogReading
 from app.store.database import open_engine, parse_url
+from app.store.log_engine import open_log_engine
 from app.store.reader import PostgresReader, Reader, SqliteReader, open_reader
 from tests.graphql.asking import Ledger
 
@@ -58,11 +60,14 @@ def run(
     async def running() -> Any:
         url = parse_url(ledger.url)
         reader, database = open_reader(url, pool_size=connections), open_engine(url)
+        log = LogReading(open_log_engine(url), "localhost")
         await reader.start()
         try:
             viewer = Viewer(await holder_of(reader, ledger.keys["editor"]))
-            return await work(Engine(reader, Editing(database), room=room), reader, viewer)
+            engine = Engine(reader, Editing(database), log=log, room=room)
+            return await work(engine, reader, viewer)
         finally:
+            log.close()
             await reader.stop()
             database.dispose()
 

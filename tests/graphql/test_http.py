@@ -465,7 +465,7 @@ def test_health_tells_that_the_process_runs_and_how_far_the_ledger_goes(demo: Le
     assert (live.status_code, live.json()) == (200, {"status": "ok"})
     assert (ready.status_code, ready.json()) == (
         200,
-        {"status": "ok", "position": 38, "search": "complete"},
+        {"status": "ok", "position": 38, "search": "complete", "log": "unsigned"},
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -48,6 +49,7 @@ class Demo:
 
     url: str
     keys: dict[str, str]
+    vkey: str
 
 
 @pytest.fixture(scope="session")
@@ -175,6 +177,38 @@ def postgres_15() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def build_go() -> Callable[[str], Path]:
+    """Compile one of the Go programs under clients/go/, against Debian's golang.org/x/mod.
+
+    Without modules and without a network: everything it imports is installed.
+    """
+    go = shutil.which(os.environ.get("INTEROP_GO", "go"))
+    gopath = Path(os.environ.get("INTEROP_GOPATH", "/usr/share/gocode"))
+    if go is None or not (gopath / "src/golang.org/x/mod/sumdb").exists():
+        lack("no Go with golang.org/x/mod")
+    built = INTEROP / "go"
+    built.mkdir(exist_ok=True)
+    # Without flags of ours, for those of the compiled library that comes with Go fit no others.
+    closed = {"GO111MODULE": "off", "GOPROXY": "off", "GOFLAGS": ""}
+    places = {"GOPATH": str(gopath), "GOCACHE": str(built / "cache")}
+
+    def build(name: str) -> Path:
+        command = [go, "build", "-o", built / name, CLIENTS / "go" / f"{name}.go"]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={**os.environ, **closed, **places},
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return built / name
+
+    return build
+
+
 @contextmanager
 def served(folder: Path, **settings: str) -> Iterator[Demo]:
     """Serve a demo on a free port."""
@@ -191,7 +225,9 @@ def served(folder: Path, **settings: str) -> Iterator[Demo]:
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_served(url, process, folder / "output.txt")
-        yield Demo(url, json.loads((folder / "data" / "demo-keys.json").read_text()))
+        keys = json.loads((folder / "data" / "demo-keys.json").read_text())
+        (vkey,) = re.findall(r"signed as +(\S+)", (folder / "output.txt").read_text())
+        yield Demo(url, keys, vkey)
     finally:
         process.terminate()
         process.wait(10)

@@ -6,6 +6,8 @@
 #   Node clients     into .interop/node_modules, from tests/interop/package-lock.json
 #   Chromium         Debian's, where this is root and apt-get is there
 #   PostgreSQL 15    the same; its programs alone, without a cluster that keeps running
+#   Go               the same, with golang.org/x/mod from Debian: nothing is fetched when it builds
+#   openssl, xxd     the same: what an auditor types by hand
 #
 # What cannot be had is named and skipped; with CI=true that is a failure.
 set -eu
@@ -53,7 +55,9 @@ node_clients() {
         cp tests/interop/package-lock.json .interop/installed-package-lock.json
 }
 
-chromium() {
+# None of these functions may have the name of a program: `command -v` finds functions, too.
+
+browser() {
     for name in chromium chromium-browser google-chrome; do
         command -v $name >/dev/null 2>&1 && return
     done
@@ -75,8 +79,25 @@ postgresql() {
     apt_install postgresql-15
 }
 
+go_with_mod() {
+    command -v "${INTEROP_GO:-go}" >/dev/null 2>&1 &&
+        [ -d "${INTEROP_GOPATH:-/usr/share/gocode}/src/golang.org/x/mod/sumdb" ] && return
+    may_use_apt || return
+    echo "Installing Go"
+    apt_install golang-go golang-golang-x-mod-dev
+}
+
+by_hand() {
+    command -v openssl >/dev/null 2>&1 && command -v xxd >/dev/null 2>&1 && return
+    may_use_apt || return
+    echo "Installing openssl and xxd"
+    apt_install openssl xxd
+}
+
 mkdir -p .interop
 python_clients || lack "the Python clients could not be installed (.interop/venv)"
 node_clients || lack "the Node clients could not be installed (.interop/node_modules)"
-chromium || lack "no Chromium: install one, or name it in INTEROP_CHROMIUM"
+browser || lack "no Chromium: install one, or name it in INTEROP_CHROMIUM"
 postgresql || lack "no PostgreSQL 15: install it, or name its folder of programs in INTEROP_POSTGRES_BIN"
+go_with_mod || lack "no Go with golang.org/x/mod: install both, or name them in INTEROP_GO and INTEROP_GOPATH"
+by_hand || lack "no openssl or no xxd: install them"

@@ -139,8 +139,12 @@ def _root(tables: Tables, moment: int | None) -> Seen:
 
 
 def live_about(found: Seen) -> list[Seen]:
-    """Return the live claims about a finding."""
-    return [claim for claim in about(found) if is_live(claim)]
+    """Return the live claims about a finding; who says nothing any more counts no more."""
+    return [claim for claim in about(found) if is_live(claim) and _says_something(claim)]
+
+
+def _says_something(claim: Seen) -> bool:
+    return claim["value_tag"] is not None or claim["field"] == EXISTENCE
 
 
 def is_found(found: Seen) -> bool:

@@ -27,6 +27,8 @@ _TOTALS = "has an oracle of its own, over random ledgers; tests/graphql/plain_to
 LEFT_OUT: Mapping[str, str] = {
     "Query.transferTotals": _TOTALS,
     "Archive.transferTotals": _TOTALS,
+    "Query.log": "is read beside the plan, and proved by app.log itself; tests/graphql/test_log.py",
+    "CommitPayload.checkpoint": "the same",
     "Query.search": "ranks by each database's own text search; tests/graphql/test_search.py",
 }
 """Fields ("Type.field") that are not drawn, each with its reason."""

@@ -287,15 +287,23 @@ def diff(of: Seen, arguments: Arguments) -> list[Mapping[str, Any]]:
     before, after = held(of, arguments["from"]), held(of, end)
     low, high = sorted((arguments["from"], end))
     last = {row["field"]: row for row in _trail(of) if low < row["version"] <= high}
+    started = _sources(of, of["id"], low)
+    taken = {
+        field: _taken_of(
+            of, of["id"], {(field, last[field]["version"]), (field, started.get(field, 0))}
+        )
+        for field in last
+    }
     return [
         {
             "field": field,
             "before": before.get(field),
             "after": after.get(field),
             "revision": _revision(of, of["id"], last[field]["version"]),
+            "redactions": taken[field],
         }
         for field in KINDS[of.table].fields
-        if before.get(field) != after.get(field)
+        if before.get(field) != after.get(field) or taken.get(field)
     ]
 
 
@@ -307,6 +315,7 @@ def blame(of: Seen, _arguments: Arguments) -> list[Mapping[str, Any]]:
             "field": field,
             "value": json.loads(last[field]["after"]),
             "revision": _revision(of, of["id"], last[field]["version"]),
+            "redactions": _taken_of(of, of["id"], {(field, last[field]["version"])}),
         }
         for field in KINDS[of.table].fields
         if field in last
@@ -334,6 +343,66 @@ def _derived_from(claim: Seen, _arguments: Arguments) -> list[Seen]:
         if (row["claim"], row["version"]) == (claim["id"], claim["version"])
     ]
     return sorted(found, key=lambda row: row["place"])
+
+
+# --- redactions ---------------------------------------------------------------
+
+
+def _taken(of: Seen, *, position: int | None = None, target: int | None = None) -> list[Seen]:
+    """Return the targets of a redaction, or those that took from a changeset, in their order."""
+    found = [
+        row
+        for row in of.every("redaction_target")
+        if position in (None, row["position"]) and target in (None, row["target"])
+    ]
+    return sorted(found, key=lambda row: (row["position"], row["place"]))
+
+
+def _taken_of(of: Seen, record_id: str, sources: set[tuple[str, int]]) -> list[Seen]:
+    """Return the targets that took what a record's fields were set to at versions."""
+    return [
+        row
+        for row in _taken(of)
+        if row["scope"] == record_id and (row["field"], row["version"]) in sources
+    ]
+
+
+def _sources(of: Seen, record_id: str, version: int) -> dict[str, int]:
+    """Return by which version each field of a record was last set, up to a version."""
+    changes = of.of_record("change", record_id)
+    return {row["field"]: row["version"] for row in changes if row["version"] <= version}
+
+
+def _redactions_of_record(of: Seen, _arguments: Arguments) -> list[Seen]:
+    return _taken_of(of, of["id"], set(_sources(of, of["id"], of["version"]).items()))
+
+
+def _redactions_of_revision(of: Seen, _arguments: Arguments) -> list[Seen]:
+    changed = {(row["field"], row["version"]) for row in _changes(of)}
+    return _taken_of(of, of["record_id"], changed)
+
+
+def _redactions_of_change(one: Any, _arguments: Arguments) -> list[Seen]:
+    if not isinstance(one, Seen):
+        taken: list[Seen] = one["redactions"]
+        return taken
+    field, version = one["field"], one["version"]
+    before = _sources(one, one["record_id"], version - 1).get(field, 0)
+    return _taken_of(one, one["record_id"], {(field, version), (field, before)})
+
+
+def _changed_by(redaction: Seen, _arguments: Arguments) -> Seen | None:
+    """Return the changeset of a redaction, as of the present."""
+    return redaction.at(None).changeset(redaction["position"])
+
+
+def _authority(of: Seen, _arguments: Arguments) -> str | None:
+    found = [row for row in of.every("redaction") if row["position"] == of["position"]]
+    return found[0]["authority"] if found else None
+
+
+def _lost_by(redaction: Seen, _arguments: Arguments) -> str | None:
+    return None if redaction["version"] is None else redaction.marked(redaction["scope"])
 
 
 # --- roots --------------------------------------------------------------------
@@ -414,6 +483,7 @@ _RECORD: Mapping[str, Resolver] = {
     "revision": lambda row, arguments: _revision(row, row["id"], arguments["version"]),
     "diff": diff,
     "blame": blame,
+    "redactions": _redactions_of_record,
     "findings": lambda row, arguments: findings.of_record(row, arguments.get("fields")),
 }
 
@@ -537,6 +607,17 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "reverts": lambda row, _: row.changeset(row["reverts"]),
         "revertedBy": _reverted_by,
         "origin": lambda row, _: _header(row, "origin"),
+        "redactions": lambda row, _: _taken(row, target=row["position"]),
+        "redacted": lambda row, _: _taken(row, position=row["position"]),
+        "authority": _authority,
+    },
+    "Redaction": {
+        **_columns("position", "version", "field", "digest", takenFrom="target"),
+        "authority": _authority,
+        "recordedAt": lambda row, _: _changed_by(row, {})["recorded_at"],
+        "reason": lambda row, _: _reason(_changed_by(row, {}), {}),
+        "changeset": _changed_by,
+        "recordId": _lost_by,
     },
     "Reason": _members("code", "note"),
     "Origin": _members("ledger", "position", "recordedAt", "editor", "newsroom", "kind"),
@@ -547,6 +628,7 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "changes": lambda row, _: _changes(row),
         # As the revision left it, whatever the moment of reading.
         "record": lambda row, _: record(row.at(row["position"]), row["record_id"]),
+        "redactions": _redactions_of_revision,
     },
     "Change": {
         **{name: _of_change(name) for name in ("field", "before", "after")},
@@ -555,8 +637,9 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
             if isinstance(one, Seen)
             else one["revision"]
         ),
+        "redactions": _redactions_of_change,
     },
-    "Blame": _members("field", "value", "revision"),
+    "Blame": _members("field", "value", "revision", "redactions"),
     "PageInfo": _members("hasNextPage", "hasPreviousPage", "startCursor", "endCursor"),
 }
 

@@ -21,7 +21,10 @@ Row = Mapping[str, Any]
 RECORDS = ("actor", "item", "transfer", "citation", "claim")
 VERSIONED = (*RECORDS, "derivation")
 NODES = (*RECORDS, "changeset", "editor", "newsroom")
-READ = (*VERSIONED, "changeset", "revision", "change", "header", "editor", "newsroom", "head")
+READ = (
+    *VERSIONED, "changeset", "revision", "change", "header", "editor", "newsroom", "head",
+    "redaction", "redaction_target",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

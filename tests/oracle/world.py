@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.domain.codes import ChangesetKind
+from app.domain.codes import ChangesetKind, Role
 from tests.driver import Newsroom, imports, opened
 from tests.graphql import world as filters
 from tests.graphql.asking import Ledger, make_ledger, served
@@ -87,6 +87,7 @@ def _edges(desk: Newsroom) -> None:
     _long_history(desk)
     _came_and_went(desk)
     _repeated(desk)
+    _redacted(desk)
 
 
 def _dated(desk: Newsroom) -> None:
@@ -170,3 +171,22 @@ def _repeated(desk: Newsroom) -> None:
     desk.revise(third, derived_from=[{"claim": second, "derivation": "QUOTES"}])
     desk.retract(second)
     desk.revise(source, integrity="RETRACTED")
+
+
+def _redacted(desk: Newsroom) -> None:
+    """Gaps everywhere: in the present and the past, of prose, figures, claims and headers."""
+    admin = desk.colleague("Ädmin", Role.ADMIN)
+    giver = desk.add_actor("A private person", aliases=[{"text": "P."}], country="FR")
+    transfer = desk.add_transfer("Private", giver=giver, quantity=3, summary=PROSE)
+    desk.revise(transfer, quantity=4, summary="In neutral words.", reason="It names somebody.")
+    noted = desk.head()
+    claim = desk.add_claim(transfer, 4, quote={"exact": PROSE}, asserted_by=giver)
+    desk.add_claim(transfer, 3)
+    admin.redact(transfer, fields=["summary", "quantity"], version=1)
+    admin.redact(giver, header=(noted, ["NOTE", "EDITOR_NAME"]), authority="LEGAL", code="LEGAL")
+    desk.revise(giver, name="A private person, unnamed")
+    admin.redact(claim, fields=["value", "quote"], authority="EDITORIAL")
+    desk.revise(transfer, quantity=3, giver=None)
+    desk.retract(giver)
+    imported = next(at for at in range(desk.head(), 0, -1) if desk.origin(at) is not None)
+    admin.redact(header=(imported, ["ORIGIN"]))

@@ -1,0 +1,73 @@
+"""A ledger on both databases, with something of everything in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from app.domain.codes import ChangesetKind, Role
+from tests.bundles import publish
+from tests.driver import Newsroom, opened
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """A migrated, empty ledger: on SQLite, then on PostgreSQL."""
+    with opened(database_url) as engine:
+        yield engine
+
+
+@pytest.fixture
+def newsroom(engine: Engine) -> Newsroom:
+    """An administrator with an empty ledger."""
+    return Newsroom.founded(engine, role=Role.ADMIN)
+
+
+def redact(newsroom: Newsroom, *targets: object) -> int | None:
+    """Take content away on legal authority; return the position."""
+    body = {
+        "reason": {"code": "LEGAL", "note": "A court said so."},
+        "authority": "LEGAL",
+        "targets": list(targets),
+    }
+    return newsroom.submit(body, kind=ChangesetKind.REDACTION).position
+
+
+@pytest.fixture
+def filled(newsroom: Newsroom) -> Newsroom:
+    """Every kind of record and of changeset, with three published checkpoints."""
+    horses = newsroom.add_transfer(
+        quantity=30, summary="What a court forbade.", occurred="2024-08", origin="Moscow",
+        value={"amount": "5", "unit": "EUR", "basis": "CIF"}, external_ref="h-1",
+    )  # fmt: skip
+    publish(newsroom.engine)
+    newsroom.revise(horses, quantity=24)
+    russia = newsroom.add_actor("Russia", aliases=[{"text": "RF", "language": "en"}], country="RU")
+    twin = newsroom.add_actor("Russland")
+    newsroom.revise(horses, giver=twin)
+    newsroom.merge(twin, russia)
+    newsroom.revert(newsroom.head())
+    newsroom.add_item("Horse", hs_code="0101")
+    citation = newsroom.add_citation(
+        url="https://example.org/a", authors=["Ann"], published="2024-08-27", language="en"
+    )
+    claim = newsroom.add_claim(
+        horses, citation=citation, quote={"exact": "thirty", "prefix": "about "}, asserted_by=russia
+    )
+    newsroom.add_claim(horses, derived_from=[{"claim": claim, "derivation": "QUOTES"}])
+    newsroom.add_claim(horses, {"date": "2024-08"}, field="OCCURRED")
+    newsroom.submit(
+        {
+            "reason": {"code": "OTHER", "note": "Withdrawn.", "internalNote": "For us alone."},
+            "operations": [newsroom.on(twin, "retract")],
+        }
+    )
+    publish(newsroom.engine)
+    redact(newsroom, {"record": {"id": horses, "fields": ["summary"]}})
+    redact(newsroom, {"record": {"id": russia, "fields": ["name"]}})
+    redact(newsroom, {"header": {"position": 2, "texts": ["NOTE"]}})
+    newsroom.revise(horses, quantity=26)
+    publish(newsroom.engine)
+    return newsroom

@@ -1,0 +1,112 @@
+"""`corrigenda check`: whether a database is complete and says what its log says."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from app.reads.checking import UNCOVERED, Checked, check, checked_json, checked_text
+from app.store.dossiers import reading
+from app.store.tables import metadata
+from tests.bundles import KEY, OTHER_KEY, publish
+from tests.driver import Newsroom
+from tests.reads.columns import cells, changed, unguarded
+
+COLUMNS = [
+    f"{table.name}.{column.name}" for table in metadata.sorted_tables for column in table.columns
+]
+COVERED = [column for column in COLUMNS if column not in UNCOVERED]
+
+
+def checked(engine: Engine, key: object = KEY) -> Checked:
+    with reading(engine.url) as connection:
+        return check(connection, [key.verifier])  # type: ignore[attr-defined]
+
+
+def test_a_ledger_that_nobody_touched_holds(filled: Newsroom):
+    """Merges, reverts, redactions and every kind of record follow from the log."""
+    found = checked(filled.engine)
+
+    assert found.problems == []
+    assert found.changesets == filled.head()
+    assert found.redactions == 3
+    assert found.checkpoints == 3
+    assert "holds" in checked_text(found)
+    assert checked_json(found)["holds"] is True
+
+
+def test_an_empty_ledger_holds(newsroom: Newsroom):
+    publish(newsroom.engine)
+
+    assert checked(newsroom.engine).problems == []
+
+
+def test_any_byte_that_changes_in_a_covered_column_is_found(filled: Newsroom):
+    """A hundred columns, drawn at random, on each database."""
+    dice = random.Random(4)
+    unguarded(filled.engine)
+    drawn, missed, tried = cells(filled.engine, COVERED, dice), [], 0
+
+    while tried < 100:
+        cell = next(drawn)
+        with changed(filled.engine, cell, dice) as was_changed:
+            if was_changed:
+                tried += 1
+                if not checked(filled.engine).problems:
+                    missed.append(str(cell))
+
+    assert missed == []
+    assert checked(filled.engine).problems == []
+
+
+def test_every_column_is_covered_or_said_not_to_be():
+    """A column that comes anew is found by the test above, or stands in the documentation."""
+    text = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+    told = re.findall(r"^\| `([a-z_]+\.[a-z_]+)`(?:, `[a-z_., `]+)? \|", text, re.MULTILINE)
+    named = set(re.findall(r"`([a-z_]+\.[a-z0-9_]+)`", text[text.index("## Columns") :]))
+
+    assert set(UNCOVERED) <= set(COLUMNS)
+    assert set(UNCOVERED) == named & set(COLUMNS)
+    assert told
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ("DELETE FROM change WHERE field = 'origin'", "change"),
+        ("DELETE FROM entry WHERE position = 3", "head"),
+        ("DELETE FROM transfer WHERE version = 2", "transfer"),
+        ("DELETE FROM revision WHERE version = 2", "entry"),
+        ("DELETE FROM header WHERE name = 'internalNote'", "header"),
+        ("DELETE FROM derivation", "derivation"),
+        ("DELETE FROM search WHERE id LIKE 'item%'", "search"),
+        ("DELETE FROM redaction_target WHERE scope = 'header'", "header"),
+        ("UPDATE change SET salt = '', after = 'null' WHERE field = 'origin'", "change"),
+    ],
+)
+def test_rows_that_are_gone_are_missed(filled: Newsroom, statement: str, table: str):
+    """Whatever is taken away in silence is named with its table."""
+    unguarded(filled.engine)
+    with filled.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.execute(sa.text(statement))
+        connection.commit()
+
+    problems = checked(filled.engine).problems
+
+    assert problems
+    assert table in {one.table for one in problems}
+
+
+def test_a_checkpoint_of_another_key_is_a_problem(filled: Newsroom):
+    found = checked(filled.engine, OTHER_KEY)
+
+    assert {one.table for one in found.problems} == {"checkpoint"}
