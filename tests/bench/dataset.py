@@ -76,11 +76,13 @@ _SAID: Final = (
 class Size:
     """How much there is: versions of each transfer and claim, and which part of everything.
 
-    A scale of 5 is a fifth of the actors, of the items, and so on.
+    A scale of 5 is a fifth of the actors, of the items, and so on. `batch` is how many
+    records a changeset writes.
     """
 
     versions: int = 1
     scale: int = 1
+    batch: int = BATCH
 
     def of(self, whole: int) -> int:
         """Return how many there are of what the whole dataset has so many of."""
@@ -96,7 +98,8 @@ class Size:
         }
         listed = ", ".join(f"{self.of(whole):,} {name}" for name, whole in counts.items())
         many = f"; {self.versions} versions of each transfer and claim"
-        return listed + (many if self.versions > 1 else "")
+        each = f"; {self.batch} records a changeset"
+        return listed + (many if self.versions > 1 else "") + (each if self.batch != BATCH else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +119,18 @@ class Written:
 
 
 def changesets(size: Size) -> Iterator[list[Written]]:
-    """Yield the dataset in the order of its writing, `BATCH` records a changeset."""
+    """Yield the dataset in the order of its writing, so many records a changeset."""
     source = _Source(size)
     for part in (source.actors, source.items, source.citations, source.transfers, source.claims):
         made = [Written(new, 1, Action.ADD, {}, fields) for new, fields in part()]
-        yield from _batches(made)
+        yield from _batches(made, size.batch)
     for version in range(2, size.versions + 1):
-        yield from _batches(source.revisions(version))
+        yield from _batches(source.revisions(version), size.batch)
 
 
-def _batches(written: Sequence[Written]) -> Iterator[list[Written]]:
-    for start in range(0, len(written), BATCH):
-        yield list(written[start : start + BATCH])
+def _batches(written: Sequence[Written], batch: int) -> Iterator[list[Written]]:
+    for start in range(0, len(written), batch):
+        yield list(written[start : start + batch])
 
 
 class _Source:

@@ -34,6 +34,7 @@ from app.log.tree import Peaks, leaf_hash
 from app.store.ledger import instant_text
 from app.store.rows import to_columns
 from app.store.tables import END, LEDGER_TABLES, metadata
+from app.store.tree import completed_nodes
 from tests.bench import dataset
 from tests.bench.dataset import Size, Written
 
@@ -70,30 +71,87 @@ def batches(size: Size) -> Iterator[Batch]:
     peaks, entered = Peaks(), dict[str, int]()
     for position, written in zip(count(1), dataset.changesets(size), strict=False):
         batch = _batch(position, written, entered, salts)
-        peaks = peaks.append(batch.rows["entry"][0][2])
+        leaf = batch.rows["entry"][0][2]
+        batch.rows["node"] = [tuple(row.values()) for row in completed_nodes(peaks, leaf)]
+        peaks = peaks.append(leaf)
         batch.peaks = peaks
         entered.update((one.record_id, position) for one in written)
         yield batch
 
 
+@dataclass(frozen=True, slots=True)
+class LongLog:
+    """A log of so many entries, which touch no record: what has to grow is the log alone."""
+
+    entries: int
+
+    def __str__(self) -> str:
+        return f"{self.entries:,} entries that touch no record"
+
+
+def batches_of(size: Size | LongLog) -> Iterator[Batch]:
+    """Yield what a ledger of a size consists of as rows."""
+    return _long_log(size.entries) if isinstance(size, LongLog) else batches(size)
+
+
+_TOGETHER: Final = 1000
+
+
+def _long_log(entries: int) -> Iterator[Batch]:
+    """Yield the rows of a log without records, many changesets at a time."""
+    salts = random.Random(7)
+    peaks = Peaks()
+    for first in range(1, entries + 1, _TOGETHER):
+        last = min(first + _TOGETHER - 1, entries)
+        batch = Batch(last, instant_text(_at(last)))
+        batch.rows = {table: [] for table in _LOG_TABLES}
+        for position in range(first, last + 1):
+            sealed = _sealed("note", f"Part {position} of the file.", salts)
+            leaf = _add_header(batch, position, (sealed,), ChangesetKind.EDIT, changeset_root([]))
+            batch.rows["node"] += [tuple(row.values()) for row in completed_nodes(peaks, leaf)]
+            peaks = peaks.append(leaf)
+        batch.peaks = peaks
+        yield batch
+
+
+_LOG_TABLES: Final = ("changeset", "header", "record", "revision", "change", "entry", "node")
+
+
+def _at(position: int) -> datetime:
+    return _START + timedelta(minutes=position)
+
+
 def _batch(
     position: int, written: list[Written], entered: dict[str, int], salts: random.Random
 ) -> Batch:
-    at = _START + timedelta(minutes=position)
-    batch = Batch(position, instant_text(at))
-    changeset = f"changeset_{position:026d}"
+    batch = Batch(position, instant_text(_at(position)))
+    batch.rows = {table: [] for table in _LOG_TABLES}
     is_first = written[0].action is Action.ADD
-    kind = ChangesetKind.IMPORT if is_first else ChangesetKind.EDIT
-    code = "INITIAL_ENTRY" if is_first else "SOURCE_CORRECTED"
-    headers = [
+    headers = (
         _sealed("editorName", EDITOR_NAME, salts),
         _sealed("note", f"Part {position} of the file.", salts),
-    ]
-    batch.rows["changeset"] = [
-        (position, changeset, batch.recorded_at, EDITOR, NEWSROOM, "EDITOR", None, kind, code, None)
-    ]
-    batch.rows["header"] = [(position, *sealed, False) for sealed in headers]
+    )
     root = _add_steps(batch, written, entered, salts)
+    _add_header(
+        batch, position, headers, ChangesetKind.IMPORT if is_first else ChangesetKind.EDIT, root
+    )
+    return batch
+
+
+def _add_header(
+    batch: Batch,
+    position: int,
+    headers: tuple[tuple[str, str, str, str], ...],
+    kind: ChangesetKind,
+    root: Subtree,
+) -> bytes:
+    """Add the rows of a changeset without its revisions, and return its leaf hash."""
+    at, changeset = _at(position), f"changeset_{position:026d}"
+    code = "INITIAL_ENTRY" if kind is ChangesetKind.IMPORT else "SOURCE_CORRECTED"
+    batch.rows["changeset"].append(
+        (position, changeset, instant_text(at), EDITOR, NEWSROOM, "EDITOR", None, kind, code, None)
+    )
+    batch.rows["header"] += [(position, *sealed, False) for sealed in headers]
     body = entry(
         kind=kind,
         position=position,
@@ -107,16 +165,15 @@ def _batch(
         restricted=[],
         revisions=root,
     )
-    batch.rows["entry"] = [(position, body.decode(), leaf_hash(body))]
-    return batch
+    leaf = leaf_hash(body)
+    batch.rows["entry"].append((position, body.decode(), leaf))
+    return leaf
 
 
 def _add_steps(
     batch: Batch, written: list[Written], entered: dict[str, int], salts: random.Random
 ) -> Subtree:
     documents = []
-    for table in ("record", "revision", "change"):
-        batch.rows[table] = []
     for place, one in enumerate(written):
         prev = entered.get(one.record_id)
         if one.action is Action.ADD:
@@ -228,7 +285,7 @@ END $$"""
 Progress = Callable[[int], None]
 
 
-def fill_sqlite(file: Path, size: Size, progress: Progress) -> None:
+def fill_sqlite(file: Path, size: Size | LongLog, progress: Progress) -> None:
     """Write the dataset into a migrated SQLite file, and have its planner look at it."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         # A file that a crash spoils is built again.
@@ -237,7 +294,7 @@ def fill_sqlite(file: Path, size: Size, progress: Progress) -> None:
         with _bare_sqlite(connection):
             for table, row in _ACCESS:
                 connection.execute(_insert(table), row)
-            for batch in batches(size):
+            for batch in batches_of(size):
                 _write_sqlite(connection, batch)
                 progress(batch.position)
         connection.execute("PRAGMA analysis_limit = 1000")
@@ -267,7 +324,7 @@ def _write_sqlite(connection: sqlite3.Connection, batch: Batch) -> None:
         connection.executemany(
             f"UPDATE {table} SET superseded = {batch.position} WHERE id = ? AND version = ?", gone
         )
-    for table in (*_kinds(batch), "entry"):
+    for table in (*_kinds(batch), "entry", "node"):
         connection.executemany(_insert(table), batch.rows[table])
     connection.execute(
         "UPDATE head SET size = ?, peaks = ?, recorded_at = ?",
@@ -285,19 +342,19 @@ def _kinds(batch: Batch) -> Iterable[str]:
     return [table for table in KINDS if table in batch.rows]
 
 
-def fill_postgres(url: str, size: Size, progress: Progress) -> None:
+def fill_postgres(url: str, size: Size | LongLog, progress: Progress) -> None:
     """Write the dataset into a migrated PostgreSQL database, and have it analyzed."""
     asyncio.run(_fill_postgres(url, size, progress))
 
 
-async def _fill_postgres(url: str, size: Size, progress: Progress) -> None:
+async def _fill_postgres(url: str, size: Size | LongLog, progress: Progress) -> None:
     connection = await asyncpg.connect(url)
     try:
         await _guard_postgres(connection, "DISABLE")
         indexes = await _take_indexes(connection)
         for table, row in _ACCESS:
             await _copy(connection, table, [row])
-        for batch in batches(size):
+        for batch in batches_of(size):
             async with connection.transaction():
                 await _write_postgres(connection, batch)
             progress(batch.position)
@@ -343,7 +400,7 @@ async def _write_postgres(connection: asyncpg.Connection, batch: Batch) -> None:
             [version for _, version in gone],
             batch.position,
         )
-    for table in (*_kinds(batch), "entry"):
+    for table in (*_kinds(batch), "entry", "node"):
         await _copy(connection, table, batch.rows[table])
     await connection.execute(
         "UPDATE head SET size = $1, peaks = $2, recorded_at = $3",

@@ -29,7 +29,8 @@ from app.store.database import open_engine, parse_url, sqlite_file
 from app.store.search_index import rebuild_search
 from tests import postgres
 from tests.bench import filling
-from tests.bench.dataset import Size
+from tests.bench.dataset import BATCH, Size
+from tests.bench.filling import LongLog
 
 _ROOT: Final = Path(__file__).parents[2]
 _MADE_BY: Final = (
@@ -38,6 +39,7 @@ _MADE_BY: Final = (
     "app/store/rows.py",
     "app/store/search_index.py",
     "app/store/tables.py",
+    "app/store/tree.py",
     "alembic/versions/*.py",
     "tests/bench/dataset.py",
     "tests/bench/filling.py",
@@ -78,15 +80,18 @@ def _index(url: str) -> None:
     database.dispose()
 
 
-def fingerprint(size: Size) -> str:
+def fingerprint(size: Size | LongLog) -> str:
     """Return what names a database: a digest of everything that it is made of, and its size."""
     files = [file for pattern in _MADE_BY for file in sorted(_ROOT.glob(pattern))]
     content = b"".join(file.read_bytes() for file in files)
-    return f"{sha256(content).hexdigest()[:12]}-{size.versions}v-{size.scale}"
+    if isinstance(size, LongLog):
+        return f"{sha256(content).hexdigest()[:12]}-log-{size.entries}"
+    each = "" if size.batch == BATCH else f"-{size.batch}"
+    return f"{sha256(content).hexdigest()[:12]}-{size.versions}v-{size.scale}{each}"
 
 
 @contextlib.contextmanager
-def opened(name: str, size: Size) -> Iterator[Database]:
+def opened(name: str, size: Size | LongLog) -> Iterator[Database]:
     """Give the filled database of a name, `sqlite` or `postgresql`, built if it is not there."""
     if name == "sqlite":
         yield sqlite(size)
@@ -95,7 +100,7 @@ def opened(name: str, size: Size) -> Iterator[Database]:
             yield database
 
 
-def sqlite(size: Size) -> Database:
+def sqlite(size: Size | LongLog) -> Database:
     """Return the filled SQLite database, built if it is not there."""
     file = data_folder() / f"sqlite-{fingerprint(size)}.db"
     url = f"sqlite:///{file}"
@@ -130,7 +135,7 @@ def some_transfers(database: Database, wanted: int = 50) -> list[str]:
 
 
 @contextlib.contextmanager
-def postgresql(size: Size) -> Iterator[Database]:
+def postgresql(size: Size | LongLog) -> Iterator[Database]:
     """Run a private server on the filled PostgreSQL database, built if it is not there."""
     place = data_folder() / f"postgresql-{fingerprint(size)}"
     if not (place / "filled").exists():
