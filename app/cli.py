@@ -263,6 +263,127 @@ def reindex(database_url: DatabaseUrl = None) -> None:
 
 
 @app.command()
+def redact(  # noqa: PLR0913, PLR0917 - each an option of the command
+    record: Annotated[
+        str | None, typer.Argument(help="The record that holds the content, by its id.")
+    ] = None,
+    note: Annotated[
+        str, typer.Option(help="Why, in public words; do not repeat the content.")
+    ] = "",
+    authority: Annotated[
+        str, typer.Option(help="By what authority: LEGAL, PRIVACY or EDITORIAL.")
+    ] = "",
+    version: Annotated[
+        int | None, typer.Option(help="What this version entered alone; else every version.")
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="A field; may be repeated. Else every field.")
+    ] = None,
+    position: Annotated[
+        int | None, typer.Option(help="Instead of a record: a changeset, for its --text.")
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(help="NOTE, INTERNAL_NOTE, EDITOR_NAME or ORIGIN; may be repeated."),
+    ] = None,
+    code: Annotated[
+        str | None, typer.Option(help="The code of the reason; else by the authority.")
+    ] = None,
+    internal_note: Annotated[
+        str | None, typer.Option(help="A note for the newsroom's own eyes and for auditors.")
+    ] = None,
+    editor: Annotated[
+        str | None, typer.Option(help="Which ADMIN redacts, by id or name; needed if several may.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Tell what would go, and remove nothing.")] = False,
+    scrub: Annotated[
+        bool, typer.Option(help="Scrub the disk afterwards, as 'corrigenda scrub' does.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Remove content for good, leaving a gap that everybody sees.
+
+    A record's (of one --version or all, of some --field or all), or texts of the header
+    of a changeset (--position and --text).
+    """
+    from app.commands import access
+    from app.commands.redact import asked_for, told
+    from app.commands.submit import Submission, submit
+    from app.domain.codes import ChangesetKind, Role
+
+    body = asked_for(
+        record=record, version=version, fields=field, position=position, texts=text,
+        authority=authority, code=code, note=note, internal_note=internal_note,
+    )  # fmt: skip
+    with _ledger(_settings(database_url=database_url)) as engine:
+        with _reading(engine) as connection:
+            editing = access.editing_as(connection, editor, roles=(Role.ADMIN,))
+        submission = Submission(body, editing, ChangesetKind.REDACTION, dry_run=dry_run)
+        outcome = submit(engine, submission, preview=told)
+        if dry_run:
+            _answer("\n".join(outcome.preview))
+            _say("Nothing was removed (dry run).")
+            return
+        with _reading(engine) as connection:
+            _answer("\n".join(told(connection, outcome.position or 0)))
+        for warning in outcome.warnings:
+            _say(f"Look at {warning.record_id}: {warning.message}")
+        _say(f"Redacted at position {outcome.position}.")
+        if scrub:
+            _scrub(engine)
+        else:
+            _say("The disk may still hold copies: run 'corrigenda scrub'.")
+
+
+@app.command()
+def scrub(database_url: DatabaseUrl = None) -> None:
+    """Remove from the disk what the database's files still hold of redacted content.
+
+    On SQLite nobody else may use the file meanwhile: stop the server first. It takes
+    about as long as copying the file. On PostgreSQL each table that held content is
+    locked while it is written anew, for readers too. Backups, replicas, archived
+    write-ahead logs and snapshots of the disk are out of its reach.
+    """
+    with _ledger(_settings(database_url=database_url)) as engine:
+        _scrub(engine)
+
+
+def _scrub(engine: Engine) -> None:
+    from app.store.scrubbing import scrub as scrub_disk
+
+    found = scrub_disk(engine)
+    for done in found.done:
+        _say(f"Done: {done}.")
+    if found.left:
+        left = "\n".join(f"  {one}" for one in found.left)
+        raise Unready(f"The disk is not scrubbed yet. Left to an administrator:\n{left}")
+    _say("Scrubbed. Backups, replicas and archived logs keep what they hold until they expire.")
+
+
+@app.command()
+def grant(
+    role: Annotated[str, typer.Argument(help="The role with which the server connects.")],
+    print_only: Annotated[
+        bool, typer.Option("--print", help="Print the SQL instead of running it.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Give a PostgreSQL role what serving needs and no more; run with the owner's role.
+
+    That role can read and append; the database refuses it every change of what is written.
+    """
+    from app.store.granting import grant as give
+    from app.store.granting import grants
+
+    if print_only:
+        _answer("\n".join(f"{one};" for one in grants(role)))
+        return
+    with _ledger(_settings(database_url=database_url)) as engine, engine.begin() as connection:
+        give(connection, role)
+    _say(f"{role} can serve: read, append, and blank what an open redaction names.")
+
+
+@app.command()
 def load(
     file: Annotated[
         Path, typer.Argument(help="A dossier (JSON Lines); - is standard input.", readable=False)

@@ -18,9 +18,9 @@ What has to be known about it:
   can blank nothing more.
 - A version row may be blanked where the disclosure that a target names was carried
   into it: from the version that entered it up to the field's next change.
-- On PostgreSQL `corrigenda_blank` does it with the rights of the owner, so that the
-  role which serves needs no right to UPDATE content (`corrigenda grant`). Triggers
-  hold for it like for everybody.
+- On PostgreSQL `corrigenda_blank` does it, and `corrigenda_lock` locks records, with the
+  rights of the owner, so that the role which serves needs no right to UPDATE content
+  (`corrigenda grant`). Triggers hold for them like for everybody.
 - `FIELDS` says which columns hold a field. A migration that adds a column or a field to
   a table of records makes these triggers and that function anew.
 """
@@ -146,7 +146,10 @@ def upgrade() -> None:
     if connection.dialect.name == "postgresql":
         op.execute(sa.text(_function().replace(":", r"\:")))
         fix_search_path(connection, "corrigenda_blank(bigint)")
-        op.execute("REVOKE EXECUTE ON FUNCTION corrigenda_blank(bigint) FROM PUBLIC")
+        op.execute(sa.text(LOCK))
+        fix_search_path(connection, "corrigenda_lock(text[], boolean)")
+        for function in FUNCTIONS:
+            op.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
 
 
 def downgrade() -> None:
@@ -157,7 +160,8 @@ def downgrade() -> None:
             "this ledger has redactions, which an older release cannot show: restore a backup"
         )
     if connection.dialect.name == "postgresql":
-        op.execute("DROP FUNCTION corrigenda_blank(bigint)")
+        for function in FUNCTIONS:
+            op.execute(f"DROP FUNCTION {function}")
     for table in FIELDS:
         unguard(connection, table, "update")
         guard(connection, table, "UPDATE", _old_version_rules(connection, table))
@@ -418,7 +422,23 @@ def _old_version_rules(connection: Connection, table: str) -> list[Rule]:
     ]
 
 
-# --- the owner's function -------------------------------------------------------
+# --- the owner's functions ------------------------------------------------------
+
+FUNCTIONS = ("corrigenda_blank(bigint)", "corrigenda_lock(text[], boolean)")
+
+# To lock a row, PostgreSQL asks for the right to UPDATE it, which nobody shall have.
+LOCK = """
+CREATE FUNCTION corrigenda_lock(wanted text[], exclusive boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER AS $lock$
+BEGIN
+    IF exclusive THEN
+        PERFORM 1 FROM record WHERE id = ANY (wanted) ORDER BY id FOR NO KEY UPDATE;
+    ELSE
+        PERFORM 1 FROM record WHERE id = ANY (wanted) ORDER BY id FOR SHARE;
+    END IF;
+END
+$lock$
+"""
 
 
 def _function() -> str:

@@ -103,35 +103,45 @@ def revoke_key(engine: Engine, key_id: str, *, clock: Clock = utc_now) -> None:
         raise _refused(f"there is no key {_shown(key_id)}; `corrigenda key list` names them", "key")
 
 
-def editing_as(connection: Connection, editor: str | None) -> Editing:
-    """Return who edits: the editor of an id or name, or the only one who may commit.
+def editing_as(
+    connection: Connection, editor: str | None, *, roles: Sequence[Role] = _MAY_WRITE
+) -> Editing:
+    """Return who edits: the editor of an id or name, or the only one of `roles`.
 
     Raises `Refused` for an editor that is not known, retired, ambiguous, or of
-    a role that may not commit.
+    another role.
     """
-    holder = _only_writer(connection) if editor is None else _one_editor(connection, editor)
-    if holder["role"] not in _MAY_WRITE:
+    holder = _only_writer(connection, roles) if editor is None else _one_editor(connection, editor)
+    if holder["role"] not in roles:
         raise _refused(
-            f"{holder['name']} is {holder['role']}; only EDITOR and ADMIN may commit", "editor"
+            f"{holder['name']} is {holder['role']}; only {_listed(roles)} may do this", "editor"
         )
     return Editing(holder["id"], holder["newsroom"], Role(holder["role"]), holder["name"])
 
 
-def _only_writer(connection: Connection) -> access.Row:
+def _listed(roles: Sequence[Role]) -> str:
+    return " and ".join(roles)
+
+
+def _only_writer(connection: Connection, roles: Sequence[Role]) -> access.Row:
     writers = [
         one
         for one in access.editors(connection)
-        if one["role"] in _MAY_WRITE and one["retired_at"] is None
+        if one["role"] in roles and one["retired_at"] is None
     ]
     if len(writers) == 1:
         return writers[0]
     if not writers:
         raise _refused(
             "nobody may commit yet; enter a newsroom and an editor first: "
-            "corrigenda newsroom add NAME, corrigenda editor add NAME --newsroom NAME",
+            "corrigenda newsroom add NAME, corrigenda editor add NAME --newsroom NAME"
+            if roles is _MAY_WRITE
+            else f"there is no {_listed(roles)} yet; enter one first: "
+            f"corrigenda editor add NAME --newsroom NAME --role {roles[0]}",
             "editor",
         )
-    raise _refused(f"several editors may commit; say who does: {_named(writers)}", "editor")
+    may = "commit" if roles is _MAY_WRITE else "do this"
+    raise _refused(f"several editors may {may}; say who does: {_named(writers)}", "editor")
 
 
 def _one_editor(connection: Connection, wanted: str) -> access.Row:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,7 +20,7 @@ from typing import Any, TypeAlias
 from app.commands.submit import Outcome, Submission, submit, submit_within, utc_now
 from app.domain.codes import ChangesetKind
 from app.domain.decisions import Editing
-from app.domain.dossiers import Line, parse_line, words_with_hash
+from app.domain.dossiers import Line, parse_line, placed, words_with_hash
 from app.domain.errors import CorrigendaError, LoadStopped, Unwritable
 from app.store.database import BrokenOff, Connection, Engine, write_transaction
 from app.store.dossiers import head_position
@@ -124,12 +125,14 @@ class _Loading:
         self._kept = kept
         self._refs: dict[str, str] = {}
         self._seen: Counter[bytes] = Counter()
+        self._positions = array("q")  # of each line; 0 where it has none
         self.loaded = Loaded()
 
     def take(self, line: bytes) -> None:
         """Load one line, or raise `LoadStopped`."""
         before = self.loaded
         self.loaded = replace(before, lines=before.lines + 1)
+        self._positions.append(0)
         if not line.strip():
             return
         parsed: Line | None = None
@@ -144,21 +147,36 @@ class _Loading:
                 loaded=before if self._kept else Loaded(),
             ) from fault
         self._refs.update(outcome.refs)
+        self._positions[-1] = outcome.position or 0
         earlier = outcome.position is not None and outcome.position <= self._head
         self.loaded = self.loaded.after(outcome, skipped=earlier)
 
     def _submission(self, line: Line) -> Submission:
         # Those that the line names alone: a long dossier defines very many.
         known = {ref: self._refs[ref] for ref in words_with_hash(line.input) if ref in self._refs}
+        key = self._key(line, known)
+        if line.is_redaction:
+            given = placed(line.input, self._position_of)
+            return Submission(
+                given, self._editing, ChangesetKind.REDACTION, idempotency_key=key,
+                origin=line.origin,
+            )  # fmt: skip
         return Submission(
             line.input,
             self._editing,
             ChangesetKind.IMPORT,
-            idempotency_key=self._key(line, known),
+            idempotency_key=key,
             ids=line.ids,
             known=known,
             origin=line.origin,
+            gaps=line.gaps,
         )
+
+    def _position_of(self, line: int) -> int | None:
+        """Return the position of an earlier line's changeset."""
+        if not 1 <= line < len(self._positions):
+            return None
+        return self._positions[line - 1] or None
 
     def _key(self, line: Line, known: Mapping[str, str]) -> str:
         """Return a key that the same line has at every load, and no other line.
@@ -166,7 +184,10 @@ class _Loading:
         Two lines may well say the same and mean two changesets: they are told
         apart by how often the content came before.
         """
-        content = json.dumps([line.input, line.ids, line.origin, known], sort_keys=True)
+        said = [line.input, line.ids, line.origin, known]
+        if line.gaps:
+            said.append({record: sorted(names) for record, names in line.gaps.items()})
+        content = json.dumps(said, sort_keys=True)
         digest = hashlib.sha256(content.encode()).digest()
         self._seen[digest] += 1
         return f"dossier:{digest.hex()}:{self._seen[digest]}"

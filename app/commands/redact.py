@@ -26,7 +26,7 @@ from app.log.entry import changeset_root, redaction_target
 from app.store.database import Connection
 from app.store.ledger import Redacting, Target
 from app.store.records import load_present, lock_records
-from app.store.redactions import load_disclosed
+from app.store.redactions import load_disclosed, load_targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +78,48 @@ def _leaf(target: Target) -> bytes:
 def named(chosen: Sequence[Disclosed]) -> list[dict[str, Any]]:
     """Return the value of the header `redacted`: the field of each digest, target by target."""
     return [{"digest": one.digest, "field": one.field} for one in chosen]
+
+
+# --- the command line ---------------------------------------------------------
+
+
+def asked_for(  # noqa: PLR0913 - the options of the command
+    *,
+    record: str | None,
+    version: int | None,
+    fields: Sequence[str] | None,
+    position: int | None,
+    texts: Sequence[str] | None,
+    authority: str,
+    code: str | None,
+    note: str,
+    internal_note: str | None,
+) -> dict[str, Any]:
+    """Return the `RedactInput` that the options of the command ask for.
+
+    Without a code the reason is coded as the authority is, OTHER for EDITORIAL. What is
+    wrong with the values is found where the input is parsed.
+    """
+    targets: list[dict[str, Any]] = []
+    narrowed = {"version": version, "fields": list(fields) if fields else None}
+    if record is not None:
+        targets.append({"record": _given({"id": record, **narrowed})})
+    if position is not None or texts:
+        targets.append({"header": {"position": position, "texts": list(texts or ())}})
+    by_authority = {"LEGAL": "LEGAL", "PRIVACY": "PRIVACY"}.get(authority, "OTHER")
+    reason = {"code": code or by_authority, "note": note, "internalNote": internal_note}
+    return {"reason": _given(reason), "authority": authority, "targets": targets}
+
+
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def told(connection: Connection, position: int) -> list[str]:
+    """Return a line for each disclosure that the redaction at a position took."""
+    return [
+        f"{target.field} of the header of changeset {target.position}"
+        if target.version is None
+        else f"{target.scope} version {target.version} (position {target.position}): {target.field}"
+        for target in load_targets(connection, position)
+    ]

@@ -102,7 +102,8 @@ class Submission:
 
     `ids` gives the ids that added records are to have, by ref; `known` the refs
     that earlier changesets of the same dossier defined; `origin` is what the
-    importer states about where the edit comes from.
+    importer states about where the edit comes from; `gaps` are the fields, by ref or id,
+    that were redacted there.
     """
 
     body: Mapping[str, Any]
@@ -114,6 +115,7 @@ class Submission:
     ids: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, Any] | None = None
+    gaps: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +371,9 @@ def _decide_operations(connection: Connection, submission: Submission, parsed: C
     present = load_present(connection, stepped | named | (added if submission.ids else set()))
     _refuse_taken_ids(operations, present)
     world = _world(connection, operations, present, locked=stepped | naming)
-    steps = decide(operations, world, submission.editing)
+    named_by = {**submission.known, **parsed.refs}
+    gaps = {named_by.get(record, record): names for record, names in submission.gaps.items()}
+    steps = decide(operations, world, submission.editing, gaps)
     evidence.refuse_taken_external_refs(connection, steps)
     return _Decided(steps, world.records, parsed.reason)
 

@@ -8,8 +8,8 @@ them and nothing is done.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
 
 from app.domain import claims
 from app.domain.codes import Action, RecordState, Role
@@ -80,7 +80,15 @@ def references(kind: str, fields: Mapping[str, Any]) -> set[str]:
     }
 
 
-def decide(operations: Sequence[Operation], world: World, editing: Editing) -> tuple[Step, ...]:
+Gaps: TypeAlias = Mapping[str, frozenset[str]]
+"""Record → the fields whose redacted content a replayed history changes."""
+
+_NO_GAPS: Final[Gaps] = {}
+
+
+def decide(
+    operations: Sequence[Operation], world: World, editing: Editing, gaps: Gaps = _NO_GAPS
+) -> tuple[Step, ...]:
     """Return the steps that the operations make, in their order.
 
     Raises `Refused` with every refusal: stale versions, wrong states, unknown
@@ -91,7 +99,7 @@ def decide(operations: Sequence[Operation], world: World, editing: Editing) -> t
     own = frozenset(one.id for one in operations)
     for operation in operations:
         try:
-            steps.extend(_decide_one(operation, world, editing, own))
+            steps.extend(_decide_one(operation, world, editing, own, gaps))
         except Refusal as fault:
             faults.append(fault)
     pointed_on = {one.record_id for one in steps if one.path[-1:] == ("merge",)}
@@ -120,8 +128,9 @@ def check(
 
 
 def _decide_one(
-    operation: Operation, world: World, editing: Editing, own: frozenset[str]
+    operation: Operation, world: World, editing: Editing, own: frozenset[str], gaps: Gaps
 ) -> list[Step]:
+    lost = gaps.get(operation.id, frozenset())
     if isinstance(operation, Add):
         return [
             Step(
@@ -133,6 +142,7 @@ def _decide_one(
                 None,
                 _settled(operation.kind, operation.fields),
                 operation.path,
+                lost,
             )
         ]
     held = _held(world, operation.id, (*operation.path, "id"))
@@ -144,7 +154,7 @@ def _decide_one(
             path=(*operation.path, "version"),
         )
     if isinstance(operation, Revise):
-        return [_revise(operation, held)]
+        return [_revise(operation, held, lost)]
     if isinstance(operation, Retract):
         _require(held, RecordState.ACTIVE, "retracted", operation.path)
         return [step(held, Action.RETRACT, held.fields, operation.path)]
@@ -153,7 +163,7 @@ def _decide_one(
     return _merge(operation, held, world, own)
 
 
-def _revise(operation: Revise, held: Record) -> Step:
+def _revise(operation: Revise, held: Record, lost: frozenset[str]) -> Step:
     if not operation.replayed:
         _require(held, RecordState.ACTIVE, "revised", operation.path)
     if "mergedInto" in operation.given and (
@@ -164,12 +174,12 @@ def _revise(operation: Revise, held: Record) -> Step:
             path=(*operation.path, "set", "mergedInto"),
         )
     fields = _settled(held.kind, with_fields(held.fields, operation.given))
-    if fields == dict(held.fields):
+    if fields == dict(held.fields) and not lost:
         raise InvalidInput(
             f"nothing would change: {held.id} holds these values already",
             path=(*operation.path, "set"),
         )
-    return step(held, Action.REVISE, fields, operation.path)
+    return replace(step(held, Action.REVISE, fields, operation.path), gaps=lost)
 
 
 def _settled(kind: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -331,7 +341,9 @@ def _unfit_claims(steps: Sequence[Step]) -> Iterable[Refusal]:
 
 
 def _lacks_its_value(one: Step) -> bool:
-    """Whether a claim goes on without a value because that was redacted."""
+    """Whether a claim is, or goes on, without a value because that was redacted."""
+    if "value" in one.gaps:
+        return True
     before = {} if one.before is None else one.before.fields
     same = all(before.get(name) == one.fields[name] for name in ("subject", "field"))
     return same and before.get("value") is None and one.fields.get("value") is None

@@ -8,8 +8,8 @@ that deciding it again makes the same. Neither knows a ledger.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.domain import ids, instants, texts
@@ -35,12 +35,19 @@ class Line:
     """One line, checked as far as it can be without a ledger.
 
     `ids` are those that added records are to have, by ref; `origin` is what the
-    importer states about where the changeset comes from, its kind included.
+    importer states about where the changeset comes from, its kind included. `gaps` are
+    the fields, by ref or id of their record, whose content was redacted there.
     """
 
     input: Mapping[str, Any]
     ids: Mapping[str, str]
     origin: Mapping[str, Any] | None
+    gaps: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def is_redaction(self) -> bool:
+        """Whether its input is that of a redaction."""
+        return (self.origin or {}).get("kind") == ChangesetKind.REDACTION
 
 
 # --- reading ------------------------------------------------------------------
@@ -62,14 +69,30 @@ def parse_line(line: bytes) -> Line:
         faults.append(
             _fault("a line needs an input: an object with reason and operations", "input")
         )
-    if body.get("redactions"):
-        faults.append(_fault("redactions cannot be loaded by this release", "redactions"))
+    gaps = _gaps(body.get("redactions"), faults)
     kind = _kind(body.get("kind"), ("kind",), faults)
     found = _ids(body.get("ids"), body.get("input"), faults)
     origin = _origin(body.get("origin"), kind, faults)
     if faults:
         raise Refused(tuple(faults))
-    return Line(body["input"], found, origin)
+    return Line(body["input"], found, origin, gaps)
+
+
+def _gaps(value: Any, faults: list[Refusal]) -> Mapping[str, frozenset[str]]:
+    if value is None:
+        return {}
+    if not isinstance(value, list):
+        faults.append(_fault("redactions must be a list", "redactions"))
+        return {}
+    found: dict[str, set[str]] = {}
+    for place, one in enumerate(value):
+        match one:
+            case {"record": str(record), "field": str(name)} if len(one) == len(("", "")):
+                found.setdefault(record, set()).add(name)
+            case _:
+                message = "a redaction of a line has record, a ref or an id, and field"
+                faults.append(_fault(message, "redactions", place))
+    return {record: frozenset(names) for record, names in found.items()}
 
 
 def _json_object(line: bytes) -> dict[str, Any]:
@@ -259,7 +282,65 @@ def _operation(one: Made, version: int) -> dict[str, Any]:
         return {"restore": based}
     if one.action is Action.RETRACT:
         return {"retract": based}
-    raise NotImplementedError(f"a dossier cannot say {one.action} yet")
+    raise AssertionError(f"{one.action} is said by a line of its own kind")
+
+
+def gaps_of(one: Made) -> frozenset[str]:
+    """Return the fields of a revision that would seem unchanged, as content was redacted."""
+    return one.taken | {change.field for change in one.changes if change.before == change.after}
+
+
+def line_redactions(made: Sequence[Made]) -> list[dict[str, str]]:
+    """Return what a line says of redacted content, so that its changes are made again."""
+    return [
+        {
+            "record": ref_of(one.record_id) if one.action is Action.ADD else one.record_id,
+            "field": name,
+        }
+        for one in made
+        for name in sorted(gaps_of(one))
+    ]
+
+
+def redaction_input(
+    reason: Mapping[str, Any],
+    authority: str,
+    contents: Sequence[tuple[str, int, str]],
+    notes: Sequence[int],
+) -> dict[str, Any]:
+    """Return the input of a redaction's line.
+
+    `contents` are record, version and field as the loading ledger will have them;
+    `notes` the numbers of the lines whose note is gone. A line is named by its number, as
+    its changeset will have another position where it is loaded.
+    """
+    fields: dict[tuple[str, int], list[str]] = {}
+    for record_id, version, name in contents:
+        fields.setdefault((record_id, version), []).append(name)
+    targets: list[dict[str, Any]] = [
+        {"record": {"id": record_id, "version": version, "fields": names}}
+        for (record_id, version), names in fields.items()
+    ]
+    targets += [{"header": {"line": line, "texts": ["NOTE"]}} for line in notes]
+    return {"reason": reason, "authority": authority, "targets": targets}
+
+
+def placed(given: Mapping[str, Any], position_of: Callable[[int], int | None]) -> dict[str, Any]:
+    """Return a redaction's input with positions in the place of line numbers.
+
+    A line that has no changeset, or comes later, is left as it is and refused as a target.
+    """
+    targets = given.get("targets")
+    if not isinstance(targets, list):
+        return dict(given)
+    return {**given, "targets": [_placed(one, position_of) for one in targets]}
+
+
+def _placed(target: Any, position_of: Callable[[int], int | None]) -> Any:
+    match target:
+        case {"header": {"line": int(line), **more}} if (found := position_of(line)) is not None:
+            return {"header": {**more, "position": found}}
+    return target
 
 
 def add_operation(record_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,6 +374,9 @@ def _survivor(changes: Sequence[Change]) -> str:
 
 
 def _only_points_on(one: Made, old: str, new: str) -> bool:
-    return one.action is Action.REVISE and all(
-        replaced(change.before, old, new) == change.after for change in one.changes
+    # A gap is said by the line's `redactions`, which are of operations.
+    return (
+        one.action is Action.REVISE
+        and not gaps_of(one)
+        and all(replaced(change.before, old, new) == change.after for change in one.changes)
     )

@@ -56,7 +56,9 @@ class Change:
 class Step:
     """One record's step to a new version, decided but not yet written.
 
-    `path` leads to the operation that asked for it.
+    `path` leads to the operation that asked for it. `gaps` are fields that it changes
+    although it leaves them as they were: what they changed to, or from, was redacted in
+    the ledger whose history is replayed.
     """
 
     record_id: str
@@ -67,6 +69,7 @@ class Step:
     before: Record | None
     fields: Fields
     path: tuple[str | int, ...] = ()
+    gaps: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -77,19 +80,21 @@ class Step:
         if self.action is Action.REDACT:
             return ()
         held: Fields = {} if self.before is None else self.before.fields
-        return diff(kind_name(self.record_id), held, self.fields)
+        return diff(kind_name(self.record_id), held, self.fields, gaps=self.gaps)
 
 
-def diff(kind: str, before: Fields, after: Fields) -> tuple[Change, ...]:
+def diff(
+    kind: str, before: Fields, after: Fields, *, gaps: frozenset[str] = frozenset()
+) -> tuple[Change, ...]:
     """Return the changes that turn `before` into `after`, in field order.
 
     A field absent on one side counts as `None`, so giving and withdrawing a
-    value are changes like any other.
+    value are changes like any other; the fields of `gaps` count in any case.
     """
     return tuple(
         Change(name, before.get(name), after.get(name))
         for name in KINDS[kind].fields
-        if before.get(name) != after.get(name)
+        if before.get(name) != after.get(name) or name in gaps
     )
 
 

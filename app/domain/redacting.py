@@ -331,8 +331,15 @@ def _is_asked(target: RecordTarget, one: Disclosed) -> bool:
     return why_not(kind_name(target.id), one.field) is None
 
 
+_PLACEHOLDERS: Final = ("null", f'"{REDACTED}"')
+
+
 def _with_equals(found: Sequence[Disclosed], held: Sequence[Disclosed]) -> list[Disclosed]:
-    values = {(one.field, one.value) for one in found if one.scope != HEADER}
+    values = {
+        (one.field, one.value)
+        for one in found
+        if one.scope != HEADER and one.value not in _PLACEHOLDERS
+    }
     equal = [one for one in held if (one.field, one.value) in values and not one.gone]
     return [*found, *equal]
 

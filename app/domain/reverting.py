@@ -25,6 +25,7 @@ class Made:
     """One revision that the changeset to be reverted made.
 
     `gone` are the fields whose value before it was redacted: it cannot be put back.
+    `taken` are those whose value after it was.
     """
 
     record_id: str
@@ -32,6 +33,7 @@ class Made:
     action: Action
     changes: tuple[Change, ...]
     gone: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
 
 
 def refuse_gaps(made: Sequence[Made]) -> None:

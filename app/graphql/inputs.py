@@ -294,7 +294,7 @@ class HeaderContentInput:
 
 
 @strawberry.input(one_of=True, description="What is to be removed: exactly one of its members.")
-class RedactTarget:
+class RedactTargetInput:
     """What is to be removed."""
 
     record: RecordContentInput | None = _given("Content of a record.")
@@ -311,7 +311,7 @@ class RedactInput:
 
     reason: ReasonInput = _given("Why it is removed; do not repeat the content.", required=True)
     authority: codes.RedactionAuthority = _given("By what authority.", required=True)
-    targets: list[RedactTarget] = _given(
+    targets: list[RedactTargetInput] = _given(
         f"What is removed, at most {TARGETS_LIMIT} targets; all of it, or nothing.", required=True
     )
     idempotency_key: str | None = _given("As in CommitInput.")

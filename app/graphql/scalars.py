@@ -126,6 +126,8 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.MoneyBasis, None, "What a sum of money includes."),
         (codes.RecordState, None, "Whether a record stands."),
         (codes.ReasonCode, None, "Why a changeset was made."),
+        (codes.RedactionAuthority, None, "By what authority content was removed."),
+        (codes.HeaderText, None, "A text of a changeset's header."),
         (codes.ChangesetKind, None, "What sort of edit a changeset is."),
         (codes.Action, "RevisionAction", "What a revision did to its record."),
         (codes.Role, None, "What an editor may do."),

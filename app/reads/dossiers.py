@@ -8,16 +8,23 @@ builds on; the versions of those records start anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from app.domain.codes import ChangesetKind, ReasonCode, RecordState
-from app.domain.dossiers import add_operation, operations_of
+from app.domain.dossiers import (
+    add_operation,
+    line_redactions,
+    operations_of,
+    redaction_input,
+    ref_of,
+)
 from app.domain.errors import BadArgument
-from app.domain.kinds import KINDS
+from app.domain.kinds import EXISTENCE, KINDS
 from app.domain.records import Record
 from app.store import dossiers as store
 from app.store.database import Connection
@@ -58,17 +65,21 @@ def part(connection: Connection, ledger: str, *, first: int = 1, last: int | Non
 def export(connection: Connection, wanted: Part, progress: Progress | None = None) -> Iterator[str]:
     """Yield the lines of a dossier, without line ends, in a bounded memory.
 
-    `progress` is called with each position that is done. Changesets that
-    touched no record have no line.
+    `progress` is called with each position that is done. A redaction has no line where
+    nothing that it took is in this part.
     """
+    writer = _Writer(connection, wanted)
     base = wanted.first - 1
     if base:
-        yield from _state_lines(connection, wanted.ledger, base)
+        for line in _state_lines(connection, wanted):
+            writer.lines += 1
+            yield line
     for batch in store.changesets(connection, wanted.first, wanted.last):
-        restarted = _restarted(connection, batch, base) if base else {}
+        writer.begin(batch)
         for stored in batch:
-            if stored.made:
-                yield _changeset_line(stored, wanted.ledger, restarted)
+            made = writer.line(stored)
+            if made is not None:
+                yield made
             if progress is not None:
                 progress(stored.position)
 
@@ -76,19 +87,91 @@ def export(connection: Connection, wanted: Part, progress: Progress | None = Non
 # --- changesets ---------------------------------------------------------------
 
 
-def _changeset_line(stored: store.Stored, ledger: str, restarted: Mapping[str, int]) -> str:
-    origin = dict(sorted((stored.headers.get("origin") or _own_origin(stored, ledger)).items()))
+class _Writer:
+    """The lines written so far, as far as later ones refer to them.
+
+    The changeset at a position has the line `lines before + position - first`, less those
+    at positions that have no line, which are few.
+    """
+
+    def __init__(self, connection: Connection, wanted: Part) -> None:
+        self._connection = connection
+        self._part = wanted
+        self._base = wanted.first - 1
+        self._left_out: list[int] = []
+        self._left_out_steps: dict[str, list[int]] = {}
+        self._lower: dict[str, int] = {}
+        self.lines = 0
+
+    def begin(self, batch: Sequence[store.Stored]) -> None:
+        """Look up what the lines of a batch need."""
+        self._lower = _restarted(self._connection, batch, self._base) if self._base else {}
+        for record_id, versions in self._left_out_steps.items():
+            self._lower[record_id] = self._lower.get(record_id, 0) + len(versions)
+
+    def line(self, stored: store.Stored) -> str | None:
+        """Return the line of a changeset; None where it has none."""
+        if stored.authority is not None:
+            return self._redaction_line(stored, stored.authority)
+        operations = operations_of(stored.made, self._lower)
+        origin = _origin(stored, self._part.ledger)
+        return _line(_reason(stored), operations, origin=origin, gaps=line_redactions(stored.made))
+
+    def _redaction_line(self, stored: store.Stored, authority: str) -> str | None:
+        contents = [
+            (target.scope, version, target.field)
+            for target in stored.targets
+            if target.version is not None and (version := self._version(target)) is not None
+        ]
+        notes = [
+            self._line_of(target.position)
+            for target in stored.targets
+            if target.version is None and target.field == "note"
+            if target.position > self._base and target.position not in self._left_out
+        ]
+        stepped = {record_id for record_id, _, _ in contents}
+        for one in stored.made:
+            if one.record_id not in stepped:
+                self._left_out_steps.setdefault(one.record_id, []).append(one.version)
+                self._lower[one.record_id] = self._lower.get(one.record_id, 0) + 1
+        if not contents and not notes:
+            self._left_out.append(stored.position)
+            return None
+        given = redaction_input(_reason(stored), authority, contents, notes)
+        origin = _origin(stored, self._part.ledger)
+        kind = str(ChangesetKind.REDACTION)
+        return _dumped({"input": given, "kind": kind, "origin": {**origin, "kind": kind}})
+
+    def _version(self, target: store.Target) -> int | None:
+        """Return the version that has a target's content where it is loaded, None if none has."""
+        version = target.version or 0
+        held = load_as_of(self._connection, [target.scope], self._base).get(target.scope)
+        if target.position > self._base:
+            started = 0 if held is None else held.version - _restarted_at(held)
+            left_out = self._left_out_steps.get(target.scope, [])
+            return version - started - bisect_left(left_out, version)
+        # The state's own line enters what is held at its position, and nothing older.
+        if held is None or (target.field, version) not in _gaps(self._connection, self._part, held):
+            return None
+        return 1
+
+    def _line_of(self, position: int) -> int:
+        without = bisect_left(self._left_out, position)
+        return self.lines + position - self._base - without
+
+
+def _reason(stored: store.Stored) -> dict[str, Any]:
     reason = {
         "code": stored.reason_code,
         "note": stored.headers["note"],
         "internalNote": stored.headers.get("internalNote"),
     }
-    return _line(
-        {name: value for name, value in reason.items() if value is not None},
-        operations_of(stored.made, restarted),
-        kind=origin.get("kind", ChangesetKind.IMPORT),
-        origin=origin,
-    )
+    return {name: value for name, value in reason.items() if value is not None}
+
+
+def _origin(stored: store.Stored, ledger: str) -> dict[str, Any]:
+    held = stored.headers.get("origin") or _own_origin(stored, ledger)
+    return dict(sorted(held.items()))
 
 
 def _own_origin(stored: store.Stored, ledger: str) -> dict[str, Any]:
@@ -106,18 +189,23 @@ def _line(
     reason: Mapping[str, Any],
     operations: list[dict[str, Any]],
     *,
-    kind: str,
     origin: Mapping[str, Any],
+    gaps: Sequence[Mapping[str, str]] = (),
 ) -> str:
     added = [
         inner["ref"] for operation in operations for inner in operation.values() if "ref" in inner
     ]
     line: dict[str, Any] = {
         "input": {"reason": reason, "operations": operations},
-        "kind": str(kind),
+        "kind": origin.get("kind", str(ChangesetKind.IMPORT)),
         "ids": {ref: ref.removeprefix("#") for ref in added},
         "origin": origin,
+        "redactions": list(gaps),
     }
+    return _dumped(line)
+
+
+def _dumped(line: Mapping[str, Any]) -> str:
     return orjson.dumps({name: value for name, value in line.items() if value}).decode()
 
 
@@ -130,7 +218,18 @@ def _line(
 # is retracted.
 
 
-def _state_lines(connection: Connection, ledger: str, position: int) -> Iterator[str]:
+def _gaps(connection: Connection, part: Part, record: Record) -> frozenset[tuple[str, int]]:
+    """Return field and version of what a record of the base holds and this part's redactions took.
+
+    What was redacted before the part stands in the state as it is read there: `[redacted]`, or
+    not at all.
+    """
+    return store.gaps_as_of(connection, record.id, record.version, part.first, part.last)
+
+
+def _state_lines(connection: Connection, wanted: Part) -> Iterator[str]:
+    ledger, position = wanted.ledger, wanted.first - 1
+    redacts = store.has_redactions(connection, wanted.first, wanted.last)
     reason = {
         "code": ReasonCode.INITIAL_ENTRY,
         "note": f"The state at position {position} of {ledger}, on which what follows builds.",
@@ -145,7 +244,32 @@ def _state_lines(connection: Connection, ledger: str, position: int) -> Iterator
             records = store.walk_as_of(connection, kind, position)
             made = (operation for record in records for operation in make(record))
             for operations in _bundled(made):
-                yield _line(reason, operations, kind=ChangesetKind.IMPORT, origin=origin)
+                gaps = _lost_since(connection, wanted, operations) if redacts else []
+                gaps += [one for one in _silent_claims(operations) if one not in gaps]
+                yield _line(reason, operations, origin=origin, gaps=gaps)
+
+
+def _silent_claims(operations: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the claims whose value was redacted, whenever: without saying so none is taken."""
+    return [
+        {"record": inner["ref"], "field": "value"}
+        for one in operations
+        for tag, inner in one.items()
+        if tag == "addClaim" and inner["field"] != EXISTENCE and "value" not in inner
+    ]
+
+
+def _lost_since(
+    connection: Connection, wanted: Part, operations: Iterable[Mapping[str, Any]]
+) -> list[dict[str, str]]:
+    """Return what of the added records this part's redactions took, as a line says it."""
+    added = [inner["ref"] for one in operations for inner in one.values() if "ref" in inner]
+    ids = [ref.removeprefix("#") for ref in added]
+    return [
+        {"record": ref_of(record.id), "field": name}
+        for record in load_as_of(connection, ids, wanted.first - 1).values()
+        for name, _ in sorted(_gaps(connection, wanted, record))
+    ]
 
 
 def _bundled(operations: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -23,11 +23,16 @@ from app.domain.records import Change, Record
 from app.domain.reverting import Made
 from app.store import tables
 from app.store.database import read_only_sqlite
+from app.store.ledger import Target
 from app.store.records import load_as_of, table_of
+from app.store.redactions import is_blank, load_targets
+
+__all__ = ["Stored", "Target", "changesets", "gaps_as_of", "head_position", "reading"]
 
 _T: Final = tables.metadata.tables
 _head, _changeset, _header = _T["head"], _T["changeset"], _T["header"]
 _newsroom, _revision, _change = _T["newsroom"], _T["revision"], _T["change"]
+_redaction = _T["redaction"]
 
 _CHANGESETS: Final = 50
 _RECORDS: Final = 200
@@ -35,7 +40,10 @@ _RECORDS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One changeset as it is stored; `headers` are its prose, by name."""
+    """One changeset as it is stored; `headers` are its prose, by name.
+
+    `targets` are what a redaction took, by its `authority`; other kinds have neither.
+    """
 
     position: int
     recorded_at: str
@@ -44,6 +52,8 @@ class Stored:
     newsroom: str
     headers: Mapping[str, Any]
     made: tuple[Made, ...]
+    authority: str | None = None
+    targets: tuple[Target, ...] = ()
 
 
 @contextmanager
@@ -82,8 +92,9 @@ def _changesets(connection: Connection, first: int, last: int) -> list[Stored]:
     headers = _headers(connection, first, last)
     made = _made(connection, first, last)
     query = (
-        sa.select(_changeset, _newsroom.c.name.label("newsroom_name"))
+        sa.select(_changeset, _newsroom.c.name.label("newsroom_name"), _redaction.c.authority)
         .join_from(_changeset, _newsroom, _changeset.c.newsroom == _newsroom.c.id)
+        .outerjoin(_redaction, _redaction.c.position == _changeset.c.position)
         .where(_changeset.c.position.between(first, last))
         .order_by(_changeset.c.position)
     )
@@ -96,9 +107,42 @@ def _changesets(connection: Connection, first: int, last: int) -> list[Stored]:
             newsroom=row["newsroom_name"],
             headers=headers[row["position"]],
             made=tuple(made[row["position"]]),
+            authority=row["authority"],
+            targets=tuple(load_targets(connection, row["position"])) if row["authority"] else (),
         )
         for row in connection.execute(query).mappings()
     ]
+
+
+def gaps_as_of(
+    connection: Connection, record_id: str, version: int, first: int, last: int
+) -> frozenset[tuple[str, int]]:
+    """Return what redactions from `first` to `last` took of that which a version of a record holds.
+
+    Each is a field, and the version that had entered it.
+    """
+    target = _T["redaction_target"]
+    entered = (
+        sa.select(sa.func.max(_change.c.version))
+        .where(
+            _change.c.record_id == target.c.scope,
+            _change.c.field == target.c.field,
+            _change.c.version <= version,
+        )
+        .scalar_subquery()
+    )
+    query = sa.select(target.c.field, target.c.version).where(
+        target.c.scope == record_id,
+        target.c.position.between(first, last),
+        target.c.version == entered,
+    )
+    return frozenset((name, entered) for name, entered in connection.execute(query))
+
+
+def has_redactions(connection: Connection, first: int, last: int) -> bool:
+    """Tell whether anything was redacted from position `first` to `last`."""
+    query = sa.select(_redaction.c.position).where(_redaction.c.position.between(first, last))
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _headers(connection: Connection, first: int, last: int) -> dict[int, dict[str, Any]]:
@@ -121,11 +165,20 @@ def _made(connection: Connection, first: int, last: int) -> dict[int, list[Made]
     found: dict[int, list[Made]] = defaultdict(list)
     for row in connection.execute(query).mappings():
         key = row["record_id"], row["version"]
-        found[row["position"]].append(Made(*key, Action(row["action"]), tuple(changes[key])))
+        made = Made(
+            *key,
+            Action(row["action"]),
+            tuple(change for change, _ in changes[key]),
+            taken=frozenset(change.field for change, is_gap in changes[key] if is_gap),
+        )
+        found[row["position"]].append(made)
     return found
 
 
-def _changes(connection: Connection, first: int, last: int) -> dict[tuple[str, int], list[Change]]:
+def _changes(
+    connection: Connection, first: int, last: int
+) -> dict[tuple[str, int], list[tuple[Change, bool]]]:
+    """Return the changes of each revision, and of each whether what it set was redacted."""
     made_here = sa.and_(
         _change.c.record_id == _revision.c.record_id, _change.c.version == _revision.c.version
     )
@@ -135,10 +188,10 @@ def _changes(connection: Connection, first: int, last: int) -> dict[tuple[str, i
         .where(_revision.c.position.between(first, last))
         .order_by(_change.c.record_id, _change.c.version, _change.c.place)
     )
-    found: dict[tuple[str, int], list[Change]] = defaultdict(list)
+    found: dict[tuple[str, int], list[tuple[Change, bool]]] = defaultdict(list)
     for row in connection.execute(query).mappings():
         change = Change(row["field"], json.loads(row["before"]), json.loads(row["after"]))
-        found[row["record_id"], row["version"]].append(change)
+        found[row["record_id"], row["version"]].append((change, is_blank(row)))
     return found
 
 

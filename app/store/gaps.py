@@ -14,7 +14,7 @@ from app.store.reading import At, Moment, Read, Scope, listing, subquery
 from app.store.sql import NULL, Expression, Joined, as_json
 
 DIFFERENCE: Final = "difference"
-"""`extra` of the rows of a diff, which have a `first_version` beside a change's columns."""
+"""`extra` of the rows of a diff, which have `last_version_before` beside a change's columns."""
 
 
 def _in_order(inner: Scope) -> list[Expression]:
@@ -72,24 +72,27 @@ of_value: Final[Read] = listing(
 def of_change(at: At) -> Expression:
     """Read what was taken of the value after a change, and of the one before it."""
     scope = at.scope
-    first = (
-        scope.raw("first_version", sa.Integer()) if scope.extra == DIFFERENCE else scope["version"]
+    before = (
+        scope.raw("last_version_before", sa.Integer())
+        if scope.extra == DIFFERENCE
+        else scope["version"] - sa.literal_column("1")
     )
 
     def joined(at: At, inner: Scope) -> list[Expression]:
         return [
             inner["scope"] == scope["record_id"],
             inner["field"] == scope["field"],
-            is_taken(at, inner, scope["version"], first),
+            is_taken(at, inner, scope["version"], before),
         ]
 
     return listing("redaction_target", joined, _in_order)(at)
 
 
-def is_taken(at: At, inner: Scope, last: Expression, first: Expression) -> Expression:
-    """Whether a target took what version `last` set, or what stood before version `first`."""
-    before = _entered(inner, first - sa.literal_column("1"), at.alias())
-    return sa.or_(inner["version"] == last, inner["version"] == before)
+def is_taken(at: At, inner: Scope, last: Expression, before: Expression) -> Expression:
+    """Whether a target took what version `last` set, or what was held at version `before`."""
+    # Not OR: SQLite's parser follows a document only so deep.
+    taken: Expression = inner["version"].in_([last, _entered(inner, before, at.alias())])
+    return taken
 
 
 of_changeset: Final[Read] = listing(

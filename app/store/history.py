@@ -143,7 +143,7 @@ def diff(at: At) -> Expression:
             last["field"].label("field"),
             sa.case((is_forward, start_value), else_=last["after"]).label("before"),
             sa.case((is_forward, last["after"]), else_=start_value).label("after"),
-            earliest.label("first_version"),
+            low.label("last_version_before"),
         )
         .select_from(last.source())
         .where(
@@ -151,7 +151,7 @@ def diff(at: At) -> Expression:
             last["version"] > low,
             last["version"] <= high,
             last["version"] == latest,
-            sa.or_(start_value != last["after"], _has_gap(at, last, earliest)),
+            sa.or_(start_value != last["after"], _has_gap(at, last, low)),
         )
         .order_by(*_field_order(at.scope.table)(last))
         .correlate(None)
@@ -161,7 +161,7 @@ def diff(at: At) -> Expression:
     return subquery(rows, Joined("[", JoinedRows(at.select(inner)), "]"))
 
 
-def _has_gap(at: At, last: Scope, earliest: Expression) -> Expression:
+def _has_gap(at: At, last: Scope, low: Expression) -> Expression:
     """Whether what stood at either end of a difference was redacted."""
     inner = Scope("redaction_target", at.alias(), at.scope.moment)
     taken: sa.Select[Any] = (
@@ -170,7 +170,7 @@ def _has_gap(at: At, last: Scope, earliest: Expression) -> Expression:
         .where(
             inner["scope"] == last["record_id"],
             inner["field"] == last["field"],
-            is_taken(at, inner, last["version"], earliest),
+            is_taken(at, inner, last["version"], low),
         )
         .correlate(None)
     )

@@ -27,7 +27,6 @@ _HIERARCHY_LOCK: Final = 0x636F7272_01
 
 _When: TypeAlias = Callable[[sa.FromClause], sa.ColumnElement[bool]]
 
-_record: Final = tables.metadata.tables["record"]
 _revision: Final = tables.metadata.tables["revision"]
 _change: Final = tables.metadata.tables["change"]
 _redaction: Final = tables.metadata.tables["redaction"]
@@ -48,12 +47,15 @@ def lock_records(connection: Connection, stepped: Iterable[str], named: Iterable
         return
     exclusive = set(stepped)
     wanted = sorted(exclusive | set(named))
-    # In id order, so that two writers never wait for each other; runs of the
-    # same mode go in one statement. NO KEY: the foreign keys of another writer's
-    # rows, written under the log's lock, must not wait for a record that is locked.
+    # In id order, so that two writers never wait for each other; runs of the same
+    # mode go in one statement, a function of the owner (migration 0005). It locks
+    # exclusively as NO KEY: the foreign keys of another writer's rows, written under
+    # the log's lock, must not wait for a record that is locked.
     for mode, run in _runs(wanted, exclusive):
-        query = sa.select(_record.c.id).where(_record.c.id.in_(run)).order_by(_record.c.id)
-        connection.execute(query.with_for_update(read=not mode, key_share=mode))
+        connection.execute(_LOCK, {"wanted": run, "exclusive": mode})
+
+
+_LOCK: Final = sa.text("SELECT corrigenda_lock(:wanted, :exclusive)")
 
 
 def _runs(wanted: Sequence[str], exclusive: set[str]) -> Iterator[tuple[bool, list[str]]]:

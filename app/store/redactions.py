@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from app.domain.redacting import HEADER, Disclosed
 from app.store import tables
+from app.store.ledger import Target
 
 _T: Final = tables.metadata.tables
 _change, _revision, _header = _T["change"], _T["revision"], _T["header"]
@@ -47,6 +48,16 @@ def _of_header(connection: Connection, position: int) -> list[Disclosed]:
         Disclosed(
             position, HEADER, None, row["name"], row["value"], row["digest"], gone=is_blank(row)
         )
+        for row in connection.execute(query).mappings()
+    ]
+
+
+def load_targets(connection: Connection, position: int) -> list[Target]:
+    """Return what the redaction at a position took, in its order."""
+    target = _T["redaction_target"]
+    query = sa.select(target).where(target.c.position == position).order_by(target.c.place)
+    return [
+        Target(row["target"], row["scope"], row["version"], row["field"], row["digest"])
         for row in connection.execute(query).mappings()
     ]
 

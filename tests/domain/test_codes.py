@@ -34,7 +34,7 @@ def test_the_lists_are_those_of_the_contract() -> None:
         "ActorKind", "ItemKind", "Nature", "Stage", "ConsiderationExtent", "CitationKind",
         "Integrity", "ClaimField", "Stance", "Derivation", "MoneyBasis", "RecordState",
         "ReasonCode", "ChangesetKind", "Action", "Role", "RecordKind", "SearchMatch",
-        "FindingStatus", "OriginKind", "ChainDirection",
+        "FindingStatus", "OriginKind", "ChainDirection", "RedactionAuthority", "HeaderText",
     }  # fmt: skip
 
 

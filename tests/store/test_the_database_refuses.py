@@ -142,6 +142,18 @@ def entry(position: int) -> Values:
     return {"position": position, "body": "{}", "leaf_hash": b"leaf"}
 
 
+def redaction(position: int) -> Values:
+    return {"position": position, "authority": "LEGAL"}
+
+
+def target(position: int, place: int = 0, **more: Any) -> Values:
+    """A target of the redaction at a position; by itself the note of changeset 1."""
+    return {
+        "position": position, "place": place, "target": 1, "scope": "header", "version": None,
+        "field": "note", "digest": "dn",
+    } | more  # fmt: skip
+
+
 def checkpoint(size: int) -> Values:
     return {"size": size, "note": "a signed note", "signed_at": NOON}
 
@@ -170,8 +182,29 @@ def tell_the_first_changeset(ledger: RawLedger) -> None:
     for kind in RECORD_TABLES:
         ledger.insert(kind, version(kind, f"{kind}_1", 1, 1) | {"external_ref": "ours-1"})
     ledger.insert("derivation", derivation(1, 1))
+    ledger.insert("header", header(1, "note") | {"digest": "dn"})
+    title = change("transfer_1", 1, "title") | {"after": '"Horses"', "digest": "dt", "place": 1}
+    ledger.insert("change", title)
     seal(ledger, 1)
     ledger.insert("checkpoint", checkpoint(1))
+
+
+def tell_a_redaction(ledger: RawLedger) -> None:
+    """Write changeset 2, which takes the note of the first one, and seal it."""
+    begin_redaction(ledger, 2)
+    ledger.insert("redaction_target", target(2))
+    blank_header(ledger)
+    seal(ledger, 2)
+
+
+def begin_redaction(ledger: RawLedger, position: int) -> None:
+    """Open a changeset that may blank what it names as its targets."""
+    ledger.insert("changeset", changeset(position) | {"kind": "REDACTION"})
+    ledger.insert("redaction", redaction(position))
+
+
+def blank_header(ledger: RawLedger) -> None:
+    ledger.run("""UPDATE header SET value = '"[redacted]"', salt = '' WHERE name = 'note'""")
 
 
 def seal(ledger: RawLedger, position: int, recorded_at: str = NOON) -> None:
@@ -179,42 +212,51 @@ def seal(ledger: RawLedger, position: int, recorded_at: str = NOON) -> None:
     ledger.run("UPDATE head SET size = ?, peaks = ?, recorded_at = ?", position, b"p", recorded_at)
 
 
-Told = Callable[[str], RawLedger]
+Told = Callable[[str, bool], RawLedger]
+REDACTIONS = ("redaction", "redaction_target")
 
 
 @pytest.fixture(scope="module")
 def told(databases: Databases) -> Iterator[Told]:
-    """Opens a ledger of either kind that holds one sealed changeset."""
+    """Opens a ledger of either kind that holds one sealed changeset, or a redaction of it too."""
     with ExitStack() as stack:
 
         @cache
-        def url(kind: str) -> str:
+        def url(kind: str, redacted: bool) -> str:  # noqa: FBT001 - a key of the cache
             cloned = stack.enter_context(databases.clone(kind))
             with closing(RawLedger(cloned)) as ledger:
                 tell_the_first_changeset(ledger)
+                if redacted:
+                    tell_a_redaction(ledger)
                 ledger.commit()
             return cloned
 
-        yield lambda kind: RawLedger(url(kind))
+        yield lambda kind, redacted: RawLedger(url(kind, redacted))
+
+
+def _has_redaction(request: pytest.FixtureRequest) -> bool:
+    """Whether a test is about a table that has rows only once something was redacted."""
+    callspec = getattr(request.node, "callspec", None)
+    return callspec is not None and callspec.params.get("table") in REDACTIONS
 
 
 @pytest.fixture(params=KINDS)
 def ledger(request: pytest.FixtureRequest, told: Told) -> Iterator[RawLedger]:
-    with closing(told(request.param)) as opened:
+    with closing(told(request.param, _has_redaction(request))) as opened:
         yield opened
 
 
 @pytest.fixture
-def sqlite_ledger(told: Told) -> Iterator[RawLedger]:
+def sqlite_ledger(request: pytest.FixtureRequest, told: Told) -> Iterator[RawLedger]:
     """For what PostgreSQL does not have: OR REPLACE and rowids."""
-    with closing(told("sqlite")) as opened:
+    with closing(told("sqlite", _has_redaction(request))) as opened:
         yield opened
 
 
 @pytest.fixture
-def postgres_ledger(told: Told) -> Iterator[RawLedger]:
+def postgres_ledger(request: pytest.FixtureRequest, told: Told) -> Iterator[RawLedger]:
     """For what SQLite does not have: TRUNCATE and replication."""
-    with closing(told("postgresql")) as opened:
+    with closing(told("postgresql", _has_redaction(request))) as opened:
         yield opened
 
 
@@ -278,7 +320,9 @@ def test_a_row_cannot_be_replaced(sqlite_ledger: RawLedger, table: str) -> None:
     assert sqlite_ledger.rows(table) == before
 
 
-@pytest.mark.parametrize("table", [name for name in LEDGER_TABLES if name != "head"])
+@pytest.mark.parametrize(
+    "table", [name for name in LEDGER_TABLES if name not in ("head", *REDACTIONS)]
+)
 def test_a_row_cannot_be_replaced_by_its_rowid(sqlite_ledger: RawLedger, table: str) -> None:
     """A row that is new by its keys cannot take the rowid of one that is there."""
     open_changeset(sqlite_ledger)
@@ -700,3 +744,177 @@ def test_idempotency_may_expire(ledger: RawLedger) -> None:
     ledger.run("DELETE FROM idempotency")
 
     assert ledger.rows("idempotency") == []
+
+
+# --- what a redaction may blank ------------------------------------------------
+
+GONE = '"[redacted]"'
+
+
+def of_title(position: int, **more: Any) -> Values:
+    """A target that names the title which changeset 1 gave to transfer_1."""
+    named = {"scope": "transfer_1", "version": 1, "field": "title", "digest": "dt"}
+    return target(position) | named | more
+
+
+def redact_title(ledger: RawLedger) -> None:
+    begin_redaction(ledger, 2)
+    ledger.insert("redaction_target", of_title(2))
+
+
+BLANKING = {
+    "change": "UPDATE change SET after = '\"[redacted]\"', salt = '' WHERE field = 'title'",
+    "transfer": "UPDATE transfer SET title = '[redacted]' WHERE id = 'transfer_1'",
+}
+
+
+def test_an_open_redaction_blanks_what_its_target_names(ledger: RawLedger) -> None:
+    redact_title(ledger)
+
+    for statement in BLANKING.values():
+        ledger.run(statement)
+
+    held = "SELECT after, salt, digest FROM change WHERE field = 'title'"
+    assert ledger.run(held).fetchall() == [(GONE, "", "dt")]
+    assert ledger.run("SELECT title FROM transfer").fetchall() == [("[redacted]",)]
+
+
+@pytest.mark.parametrize("statement", BLANKING.values())
+def test_nothing_is_blanked_without_a_target(ledger: RawLedger, statement: str) -> None:
+    begin_redaction(ledger, 2)
+    ledger.insert("redaction_target", target(2))
+
+    refusal = ledger.refusal(lambda: ledger.run(statement))
+
+    assert "the ledger does not change" in refusal or "a version is superseded" in refusal
+
+
+@pytest.mark.parametrize("statement", BLANKING.values())
+def test_a_sealed_redaction_blanks_nothing_more(ledger: RawLedger, statement: str) -> None:
+    redact_title(ledger)
+    seal(ledger, 2)
+
+    refusal = ledger.refusal(lambda: ledger.run(statement))
+
+    assert "the ledger does not change" in refusal
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE change SET after = 'null', salt = '' WHERE field = 'title'",
+        "UPDATE change SET after = '\"forged\"', salt = '' WHERE field = 'title'",
+        "UPDATE change SET after = '\"[redacted]\"', salt = 'other' WHERE field = 'title'",
+        "UPDATE change SET salt = '' WHERE field = 'title'",
+        "UPDATE change SET after = '\"[redacted]\"' WHERE field = 'title'",
+        "UPDATE change SET before = '\"[redacted]\"' WHERE field = 'title'",
+        f"UPDATE change SET before = '{GONE}', after = '{GONE}', salt = '' WHERE field = 'title'",
+        "UPDATE change SET after = '\"[redacted]\"', salt = '', digest = 'x' WHERE field = 'title'",
+        "UPDATE change SET after = 'null', salt = '' WHERE field = 'summary'",
+        f"UPDATE change SET after = '{GONE}', salt = '', field = 'name' WHERE field = 'title'",
+        "UPDATE transfer SET title = ''",
+        "UPDATE transfer SET title = '[redacted]', summary = 'forged'",
+        "UPDATE transfer SET external_ref = NULL",
+        "UPDATE transfer SET title = '[redacted]', external_ref = NULL",
+        "UPDATE transfer SET title = '[redacted]', state = 'RETRACTED'",
+        "UPDATE transfer SET title = '[redacted]', entered = 2",
+        "UPDATE citation SET title = '[redacted]'",
+        "UPDATE header SET value = '\"[redacted]\"', salt = '' WHERE name = 'note'",
+    ],
+)
+def test_nothing_but_the_placeholder_goes_where_a_target_says(
+    ledger: RawLedger, statement: str
+) -> None:
+    redact_title(ledger)
+
+    refusal = ledger.refusal(lambda: ledger.run(statement))
+
+    assert "the ledger does not change" in refusal or "a version is superseded" in refusal
+
+
+@pytest.mark.parametrize("statement", BLANKING.values())
+def test_a_row_is_not_replaced_while_it_is_blanked(
+    sqlite_ledger: RawLedger, statement: str
+) -> None:
+    redact_title(sqlite_ledger)
+
+    refusal = sqlite_ledger.refusal(
+        lambda: sqlite_ledger.run(
+            statement.replace("UPDATE ", "UPDATE OR REPLACE ").replace(" SET ", " SET rowid = 99, ")
+        )
+    )
+
+    assert "the ledger does not change" in refusal
+
+
+def test_the_value_before_the_next_change_is_blanked_too(ledger: RawLedger) -> None:
+    """Up to the next change of the field, and no further."""
+    revise_transfer(ledger)
+    ledger.insert("change", change("transfer_1", 2, "title") | {"place": 1, "digest": "d2"})
+    seal(ledger, 2, ONE_O_CLOCK)
+    ledger.insert("changeset", changeset(3, ONE_O_CLOCK) | {"kind": "REDACTION"})
+    ledger.insert("redaction", redaction(3))
+    ledger.insert("redaction_target", of_title(3))
+
+    ledger.run(f"UPDATE change SET before = '{GONE}' WHERE field = 'title' AND version = 2")
+    ledger.run("UPDATE transfer SET title = '[redacted]' WHERE version = 1")
+    later = ledger.refusal(
+        lambda: ledger.run("UPDATE transfer SET title = '[redacted]' WHERE version = 2")
+    )
+    after = ledger.refusal(
+        lambda: ledger.run(
+            f"UPDATE change SET after = '{GONE}', salt = '' WHERE field = 'title' AND version = 2"
+        )
+    )
+
+    assert "blanks what no open redaction names" in later
+    assert "blanks what no open redaction names" in after
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"digest": "other"}, {"version": 2}, {"scope": "transfer_2"}, {"field": "summary"},
+        {"target": 2}, {"target": 7}, {"version": None}, {"scope": "header"},
+    ],
+)  # fmt: skip
+def test_a_target_names_a_disclosure_that_is_there(ledger: RawLedger, wrong: Values) -> None:
+    begin_redaction(ledger, 2)
+
+    refusal = ledger.refusal(lambda: ledger.insert("redaction_target", of_title(2, **wrong)))
+
+    assert "a target names a disclosure that is there" in refusal
+
+
+def test_only_a_redaction_has_targets(ledger: RawLedger) -> None:
+    open_changeset(ledger)
+
+    of_an_edit = ledger.refusal(lambda: ledger.insert("redaction", redaction(2)))
+    without = ledger.refusal(lambda: ledger.insert("redaction_target", target(2)))
+
+    assert "only a changeset of kind REDACTION redacts" in of_an_edit
+    assert "nothing is redacted without a REDACTION" in without
+
+
+def test_a_sealed_redaction_gets_no_more_targets(ledger: RawLedger) -> None:
+    tell_a_redaction(ledger)
+
+    refusal = ledger.refusal(lambda: ledger.insert("redaction_target", of_title(2, place=1)))
+
+    assert "sealed by its log entry" in refusal
+
+
+def test_what_is_gone_cannot_be_taken_again(ledger: RawLedger) -> None:
+    """One disclosure is named by one redaction, and not once more."""
+    tell_a_redaction(ledger)
+    begin_redaction(ledger, 3)
+
+    ledger.run("SAVEPOINT again")
+    with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)):
+        ledger.insert("redaction_target", target(3))
+    ledger.run("ROLLBACK TO SAVEPOINT again")
+    back = ledger.refusal(
+        lambda: ledger.run("UPDATE header SET value = '\"Back\"', salt = 's' WHERE name = 'note'")
+    )
+
+    assert "blanks what no open redaction names" in back

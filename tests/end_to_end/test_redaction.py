@@ -1,0 +1,308 @@
+"""Redaction as an operator does it: what is left of the content, on the disk and anywhere else."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine
+
+from app import cli
+from app.commands import access
+from app.domain.codes import Role
+from app.domain.decisions import Editing
+from app.store.scrubbing import TOUCHED, scrub
+from app.store.tables import LEDGER_TABLES, metadata
+from tests.checks import everything_holds
+from tests.databases import Databases
+from tests.driver import Newsroom, opened
+
+MARKER = "Zqxwvkjerhardt"
+"""A word that nothing else holds, in any case and cut into pieces by no index."""
+
+CORRIGENDA = Path(sys.executable).with_name("corrigenda")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, databases: Databases) -> Path:
+    """The data folder of a ledger on SQLite, alone in it, with an ADMIN and an EDITOR."""
+    with databases.clone("sqlite") as made:
+        source = sqlite3.connect(made.partition(":///")[2])
+        with sqlite3.connect(tmp_path / "ledger.db") as copy:
+            source.backup(copy)
+        copy.close()
+        source.close()
+    return tmp_path
+
+
+def newsroom(engine: Engine) -> Newsroom:
+    """Enter who edits, as an operator does."""
+    name = f"House {secrets.token_hex(4)}"
+    room = access.add_newsroom(engine, name)
+    access.add_editor(engine, "Ada", newsroom=name, role="ADMIN")
+    editor = access.add_editor(engine, "Ann", newsroom=name, role="EDITOR")
+    return Newsroom(engine, Editing(editor, room, Role.EDITOR, "Ann"))
+
+
+def corrigenda(url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("CORRIGENDA_")}
+    return subprocess.run(
+        [CORRIGENDA, *map(str, arguments)],
+        env={**environment, "CORRIGENDA_DATABASE_URL": url},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def holding(folder: Path) -> set[str]:
+    """Return the files in which the marker stands, in any case."""
+    return {
+        file.name
+        for file in folder.rglob("*")
+        if file.is_file() and MARKER.lower().encode() in file.read_bytes().lower()
+    }
+
+
+def fill(desk: Newsroom) -> str:
+    """Enter the marker wherever a record can hold it, among much else."""
+    horses = desk.add_transfer(
+        title=f"By {MARKER}", summary=f"{MARKER} said so. " * 300, quantity=30
+    )
+    desk.revise(horses, summary="In neutral words.", quantity=24)
+    desk.revise(desk.head() and horses, summary=f"Again {MARKER}.")
+    for number in range(30):
+        desk.add_actor(f"Actor {number}", description="Nothing to hide. " * 40)
+    return horses
+
+
+def test_after_a_scrub_the_content_is_nowhere(folder: Path) -> None:
+    """Not in the file, the log beside it, an export, an answer to a command or a message."""
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    with opened(url) as engine:
+        horses = fill(newsroom(engine))
+        assert holding(folder) != set()
+
+    done = corrigenda(
+        url, "redact", horses, "--authority", "PRIVACY", "--note", "A person asked.", "--scrub"
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert f"{horses} version 1 (position 1): title" in done.stdout
+    assert "Scrubbed." in done.stderr
+    assert holding(folder) == set()
+    exported = corrigenda(url, "export")
+    assert MARKER not in exported.stdout + exported.stderr + done.stdout + done.stderr
+    with opened(url) as engine:
+        everything_holds(engine)
+
+
+def test_without_a_scrub_the_disk_may_still_hold_it(folder: Path) -> None:
+    """So the command says what is left to do; and the test above can fail."""
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    with opened(url) as engine:
+        desk = newsroom(engine)
+        horses = fill(desk)
+
+        done = corrigenda(url, "redact", horses, "--authority", "LEGAL", "--note", "A court.")
+
+        assert "The disk may still hold copies: run 'corrigenda scrub'." in done.stderr
+        assert holding(folder) != set()
+
+    assert corrigenda(url, "scrub").returncode == 0
+    assert holding(folder) == set()
+
+
+def test_a_scrub_does_not_claim_what_others_prevent(folder: Path) -> None:
+    """Somebody who still reads keeps the old pages; the command says so and fails."""
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    with opened(url) as engine:
+        horses = fill(newsroom(engine))
+        reader = sqlite3.connect(folder / "ledger.db", isolation_level=None)
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM change").fetchone()
+
+        done = corrigenda(
+            url, "redact", horses, "--authority", "LEGAL", "--note", "A court.", "--scrub"
+        )
+
+        reader.close()
+    assert done.returncode == 1
+    assert "stop the server and every other command, then run 'corrigenda scrub'" in done.stderr
+    assert "Redacted at position" in done.stderr
+
+
+def test_a_dry_run_tells_what_would_go(folder: Path) -> None:
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    with opened(url) as engine:
+        horses = newsroom(engine).add_transfer(title=MARKER, quantity=30)
+
+    done = corrigenda(
+        url, "redact", horses, "--field", "title", "--authority", "LEGAL", "--note", "A court.",
+        "--dry-run",
+    )  # fmt: skip
+
+    assert done.stdout == f"{horses} version 1 (position 1): title\n"
+    assert "Nothing was removed (dry run)." in done.stderr
+    with opened(url) as engine:
+        assert everything_holds(engine) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "targets must be a list of at least one target"),
+        (("--position", "1"), "texts must name at least one of NOTE"),
+        (("--position", "1", "--text", "NOTE", "--authority", "KING"), "authority must be one of"),
+        (("--position", "1", "--text", "NOTE", "--note", ""), "say in a sentence why"),
+        (("--position", "1", "--text", "NOTE", "--editor", "Ann"), "only ADMIN may do this"),
+        (("horse",), "is no id of a record"),
+    ],
+)
+def test_what_is_wrong_with_the_options_is_said(
+    folder: Path,
+    options: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In this process, as nothing but the words matters."""
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    with opened(url) as engine:
+        newsroom(engine).add_transfer(title="Horses")
+
+    monkeypatch.setenv("CORRIGENDA_DATABASE_URL", url)
+    common = ["corrigenda", "redact", "--authority", "LEGAL", "--note", "A court."]
+    monkeypatch.setattr(sys, "argv", [*common, *options])
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == 1
+    assert message in capsys.readouterr().err
+
+
+# --- PostgreSQL -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def postgres_url(databases: Databases) -> Iterator[str]:
+    with databases.clone("postgresql") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def serving_role(postgres_url: str) -> Iterator[str]:
+    """A role of its own to serve with, to which everything was granted that it needs."""
+    role = f"serving_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
+        granted = corrigenda(postgres_url, "grant", role)
+        assert granted.returncode == 0, granted.stderr
+        yield role
+        owner.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+        owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+def as_role(url: str, role: str) -> str:
+    """Return the address of a database for another role."""
+    before, _, after = url.partition("://")
+    return f"{before}://{role}@{after.partition('@')[2] or after}"
+
+
+def test_the_role_that_serves_can_edit_and_redact(postgres_url: str, serving_role: str) -> None:
+    with opened(postgres_url) as engine:
+        desk = newsroom(engine)
+        admin = desk.colleague("Eda", Role.ADMIN)
+
+    with opened(as_role(postgres_url, serving_role)) as engine:
+        served = Newsroom(engine, desk.editing)
+        horses = served.add_transfer(title=MARKER, quantity=30)
+        claim = served.add_claim(horses, 24)
+        served.revise(horses, quantity=24)
+        served.merge(served.add_actor("Twin"), served.add_actor("Russia"))
+        served.retract(claim)
+        Newsroom(engine, admin.editing).redact(horses)
+
+    with opened(postgres_url) as engine:
+        assert Newsroom(engine, desk.editing).held(horses, "title") == "[redacted]"
+        everything_holds(engine)
+
+
+def test_the_role_that_serves_can_change_nothing(postgres_url: str, serving_role: str) -> None:
+    """Refused for want of the right, before any trigger is asked."""
+    with psycopg.connect(as_role(postgres_url, serving_role), autocommit=True) as served:
+        for table in LEDGER_TABLES:
+            fixed = next(
+                one.name
+                for one in metadata.tables[table].columns
+                if one.name not in ("superseded", "size", "peaks", "recorded_at")
+            )
+            for statement in (
+                f'UPDATE "{table}" SET "{fixed}" = "{fixed}"',
+                f'DELETE FROM "{table}"',
+                f'TRUNCATE "{table}"',
+                f'ALTER TABLE "{table}" DISABLE TRIGGER ALL',
+                f'DROP TABLE "{table}"',
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    served.execute(statement)
+
+
+def test_the_owner_s_function_blanks_nothing_of_a_sealed_redaction(
+    postgres_url: str, serving_role: str
+) -> None:
+    """Called by whoever may, it finds no open target, and the triggers refuse it."""
+    with opened(postgres_url) as engine:
+        desk = newsroom(engine)
+        horses = desk.add_transfer(title=MARKER)
+        done = desk.colleague("Eda", Role.ADMIN).redact(horses)
+        desk.revise(horses, title="Horses")
+
+    with (
+        psycopg.connect(as_role(postgres_url, serving_role)) as served,
+        pytest.raises(psycopg.errors.IntegrityConstraintViolation),
+    ):
+        served.execute("SELECT corrigenda_blank(%s)", [done.position])
+
+
+def test_a_scrub_says_what_the_role_may_not_do(postgres_url: str, serving_role: str) -> None:
+    """Each statement that is left to an administrator is printed, and the command fails."""
+    done = corrigenda(as_role(postgres_url, serving_role), "scrub")
+
+    assert done.returncode == 1
+    assert "Left to an administrator" in done.stderr
+    for table in TOUCHED:
+        assert f'VACUUM (FULL, ANALYZE) "{table}";  -- this role may not' in done.stderr
+
+
+def test_postgresql_is_scrubbed_by_who_may(postgres_url: str) -> None:
+    with opened(postgres_url) as engine:
+        desk = newsroom(engine)
+        desk.colleague("Eda", Role.ADMIN).redact(desk.add_transfer(title=MARKER))
+
+        found = scrub(engine)
+
+        assert found.left == []
+        assert "change written anew" in found.done
+        everything_holds(engine)
+
+
+@pytest.mark.parametrize("role", ["postgres", "nobody_at_all"])
+def test_a_grant_that_means_nothing_is_refused(postgres_url: str, role: str) -> None:
+    done = corrigenda(postgres_url, "grant", role)
+
+    assert done.returncode == 1
+    assert "nothing can be kept from it" in done.stderr or "there is no role" in done.stderr
+
+
+def test_the_grants_can_be_read_before_they_are_run(postgres_url: str) -> None:
+    done = corrigenda(postgres_url, "grant", "serving", "--print")
+
+    assert 'GRANT UPDATE (superseded) ON "actor"' in done.stdout
