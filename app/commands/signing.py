@@ -210,5 +210,6 @@ class Signer:
 
     def give_up(self) -> None:
         """Break off what the signer may be waiting for; call it after `stop` is set."""
-        if self._leader is not None:
-            self._leader.give_up()
+        leader = self._leader
+        if leader is not None:
+            leader.give_up()
