@@ -102,7 +102,7 @@ class Leader:
         self._session = session
         self._warnings: list[str] = []
         self._driver: Any = None if session is None else session.connection.driver_connection
-        if session is not None:
+        if self._driver is not None:
             self._driver.add_notice_handler(
                 lambda notice: self._warnings.append(notice.sqlstate or "")
             )
