@@ -36,10 +36,14 @@ RUNBOOK: Final = "see docs/runbook-log.md"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What was published of a database that fits it: by the signer's file, and by the table."""
+    """What was published of a database that fits it: by the signer's file, and by the table.
+
+    `reached` is the size of the table's newest checkpoint, also of one that went out under
+    an earlier name of the ledger: the table takes none that is not beyond it.
+    """
 
     kept: Kept | None
-    stored: Published | None
+    reached: int
 
     @property
     def size(self) -> int:
@@ -54,6 +58,7 @@ def require_fitting(connection: Connection, file: StateFile) -> Known:
     is read before it, so a signer at work is not taken for a fault.
     """
     stored = newest(connection)
+    reached = 0 if stored is None else stored.size
     ours = None if stored is None else _read(stored, file.origin)
     kept = file.read()
     if kept is None:
@@ -62,11 +67,11 @@ def require_fitting(connection: Connection, file: StateFile) -> Known:
                 f"positions up to {ours.size} were published, and the signer's state {file.path} "
                 f"is not there: put it back, or run `corrigenda signer adopt`; {RUNBOOK}"
             )
-        return Known(None, None)
+        return Known(None, reached)
     require_held(connection, kept.checkpoint)
     if ours is not None:
         _require_agreeing(connection, ours, kept.checkpoint, file)
-    return Known(kept, stored if ours is not None else None)
+    return Known(kept, reached)
 
 
 def _read(stored: Published, origin: str) -> Checkpoint | None:

@@ -61,7 +61,7 @@ def sign(
     known = require_fitting(connection, file)
     finish(leader, known, clock)
     peaks = read_peaks(connection)
-    if peaks.size == known.size:
+    if peaks.size <= max(known.size, known.reached):
         return None
     leader.wait_until_durable()
     checkpoint = _extension(connection, known, peaks, file.origin)
@@ -74,9 +74,8 @@ def sign(
 
 def finish(leader: Leader, known: Known, clock: Callable[[], datetime] = utc_now) -> None:
     """Enter the checkpoint that a signer kept and was stopped before it could publish."""
-    stored = 0 if known.stored is None else known.stored.size
-    if known.kept is not None and stored < known.kept.size:
-        kept = known.kept
+    kept = known.kept
+    if kept is not None and known.reached < kept.size:
         publish(leader.engine, Published(kept.size, kept.note, instant_text(clock())))
 
 
@@ -211,5 +210,6 @@ class Signer:
 
     def give_up(self) -> None:
         """Break off what the signer may be waiting for; call it after `stop` is set."""
-        if self._leader is not None:
-            self._leader.give_up()
+        leader = self._leader
+        if leader is not None:
+            leader.give_up()

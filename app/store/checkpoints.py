@@ -101,9 +101,11 @@ class Leader:
         self.engine = engine
         self._session = session
         self._warnings: list[str] = []
-        if session is not None:
-            driver: Any = session.connection.driver_connection
-            driver.add_notice_handler(lambda notice: self._warnings.append(notice.sqlstate or ""))
+        self._driver: Any = None if session is None else session.connection.driver_connection
+        if self._driver is not None:
+            self._driver.add_notice_handler(
+                lambda notice: self._warnings.append(notice.sqlstate or "")
+            )
 
     def wait_until_durable(self) -> None:
         """Return once all that can be read now survives a crash, and a failover.
@@ -123,10 +125,9 @@ class Leader:
             raise NotSigned("the database did not confirm that what it holds is durable")
 
     def give_up(self) -> None:
-        """Break off a wait, from another thread."""
-        if self._session is not None:
-            driver: Any = self._session.connection.driver_connection
-            driver.cancel_safe(timeout=1)
+        """Break off a wait, from another thread; a connection that is gone waits for nothing."""
+        if self._driver is not None and not self._driver.closed:
+            self._driver.cancel_safe(timeout=1)
 
 
 @contextmanager

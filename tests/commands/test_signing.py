@@ -335,17 +335,23 @@ def test_two_heads_of_one_size_are_noticed(desk: Desk) -> None:
 
 
 def test_a_new_name_begins_a_new_series(desk: Desk, tmp_path: Path) -> None:
-    """After a compromise the ledger signs under another name, beside what it signed before."""
+    """After a compromise the ledger signs under another name, beside what it signed before.
+
+    Of each size there is one checkpoint, so the series begins with the next changeset.
+    """
     desk.newsroom.add_item()
     desk.sign()
-    desk.newsroom.add_item()
     key = SigningKey("example.org/ledger-2", bytes(32))
     state = StateFile(tmp_path / "new.state", key.name, (key.verifier,))
 
     with leading(parse_url(desk.url), state) as leader, desk.reads.connect() as connection:
         assert leader is not None
+        too_early = sign(leader, connection, (key,), state)
+        desk.newsroom.add_item()
         signed = sign(leader, connection, (key,), state)
+        again = sign(leader, connection, (key,), state)
 
+    assert (too_early, again) == (None, None)
     assert signed is not None
     assert open_checkpoint(signed.note, [key.verifier]).size == 2
 

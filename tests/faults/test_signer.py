@@ -23,11 +23,12 @@ from app.store import tables
 from app.store.database import parse_url
 from app.store.log_engine import open_log_engine
 from tests.driver import Newsroom, opened
-from tests.serving import CORRIGENDA, environment, eventually, serving
+from tests.serving import CORRIGENDA, environment, serving
 from tests.writers import transfers, write
 
 NAME = "example.org/ledger"
 KILLS = 100
+PATIENCE_S = 20
 CHECKPOINT = tables.metadata.tables["checkpoint"]
 
 
@@ -140,7 +141,11 @@ def _one_life(
         told = signer.stderr.readline()
         started, acknowledged = time.perf_counter(), newsroom.head()
         assert told.startswith("Signing"), told + signer.stderr.read()
-        eventually(lambda: _signed(reads) >= acknowledged, 10)
+        while _signed(reads) < acknowledged:
+            if time.perf_counter() - started > PATIENCE_S:
+                signer.kill()
+                raise AssertionError(f"not signed in time: {signer.stderr.read()}")
+            time.sleep(0.02)
         taken = time.perf_counter() - started
         time.sleep(chance.uniform(0, 0.3))
         return taken
