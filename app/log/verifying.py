@@ -162,7 +162,6 @@ class Verifier:
     peaks: Peaks = field(default_factory=Peaks)
     counts: Counts = field(default_factory=Counts)
     _latest: str = ""
-    _agreed: int = 0
 
     def feed(self, body: bytes, line: bytes) -> OpenedChangeset:
         """Accept the next entry and its content, one canonical JSON object without line end."""
@@ -178,17 +177,21 @@ class Verifier:
         self.counts.changesets += 1
         return OpenedChangeset(parts, leaf, header, revisions, content.targets)
 
-    def check_root(self, checkpoint: Checkpoint, *, whose: str, finding: str = "ROOT") -> None:
-        """Accept a checkpoint of just the size that was fed; `whose` says which one it is."""
+    def check_root(
+        self, checkpoint: Checkpoint, *, whose: str, finding: str = "ROOT", since: int = 0
+    ) -> None:
+        """Accept a checkpoint of just the size that was fed; `whose` says which one it is.
+
+        `since` is the size up to which an earlier one, as trustworthy as this, agreed.
+        """
         if self.peaks.root() != checkpoint.root:
             raise NotVerified(
                 finding,
                 f"{whose}, of size {checkpoint.size}, has another root than the entries here: "
-                f"between positions {self._agreed + 1} and {checkpoint.size} the log is not what "
+                f"between positions {since + 1} and {checkpoint.size} the log is not what "
                 "was signed",
-                position=self._agreed + 1,
+                position=since + 1,
             )
-        self._agreed = checkpoint.size
 
     def finish(self) -> None:
         """Accept the end of the log: every gap was named, or is withheld from this audience."""

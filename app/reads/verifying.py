@@ -140,6 +140,7 @@ class _Verification:
     known: Known
     memory: Scratch
     report: Report
+    _bundles_agreed: int = 0
 
     def run(self, progress: Progress | None, seen: Seen | None) -> None:
         manifest = Manifest.parse(read(self.files, bundle.MANIFEST, _SMALL))
@@ -363,7 +364,10 @@ class _Verification:
         if size == 0:
             return self._count_older(due)
         try:
-            verifier.check_root(due.checkpoint, whose=due.name, finding="HISTORY")
+            # What the bundle says of its own past counts for nothing against what was kept.
+            given = [at for _, at in self.report.older_given]
+            since = self._bundles_agreed if due.in_bundle else max(given, default=0)
+            verifier.check_root(due.checkpoint, whose=due.name, finding="HISTORY", since=since)
         except NotVerified as failure:
             if due.in_bundle:
                 failure.file = bundle.OLDER
@@ -373,6 +377,7 @@ class _Verification:
     def _count_older(self, due: _Older) -> None:
         if due.in_bundle:
             self.report.older_in_bundle += 1
+            self._bundles_agreed = due.checkpoint.size
         else:
             self.report.older_given.append((due.name, due.checkpoint.size))
 
