@@ -288,6 +288,7 @@ class _Verification:
         self.report.first_at = self.report.first_at or entry.recorded_at
         self.report.last_at = entry.recorded_at
         is_redaction = entry.kind == "REDACTION"
+        _check_named(opened)
         if is_redaction and len(self.report.redactions) < LISTED:
             self.report.redactions.append(
                 Redacted(
@@ -415,6 +416,25 @@ class _Older:
 
 
 _NONE: Final = Manifest("", 0, "", ())
+
+
+def _check_named(opened: OpenedChangeset) -> None:
+    """Accept the names that a redaction gives to what it took: one for each digest it names."""
+    told = opened.header.get("redacted")
+    if told is None:
+        return
+    match told:
+        case [*named] if all(isinstance(one, dict) for one in named):
+            digests = [str(one.get("digest")) for one in named]
+        case _:
+            digests = []
+    if sorted(digests) != sorted(target.digest for target in opened.targets):
+        raise NotVerified(
+            "TARGET",
+            "the names that this redaction gives are not those of the digests it names",
+            position=opened.parts.position,
+            field="redacted",
+        )
 
 
 def _require_same(proof: TlogProof, expected: TlogProof) -> None:
