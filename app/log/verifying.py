@@ -71,8 +71,8 @@ _FROM: Final[Mapping[str, frozenset[str]]] = {
     "RESTORE": frozenset({"RETRACTED", "MERGED"}),
 }
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
-_STANDARD: Final = str.maketrans("-_", "+/")
-_PADDING: Final = ("", "===", "==", "=")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_PADDING: Final = (b"", b"===", b"==", b"=")
 _SALT: Final = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 _RESERVED: Final = frozenset({"_sd", "..."})
 _LARGEST: Final = 2**53 - 1
@@ -494,7 +494,7 @@ def open_quickly(text: str) -> tuple[str, Any]:
     others go the long way.
     """
     try:
-        data = a2b_base64(text.translate(_STANDARD) + _PADDING[len(text) % 4])
+        data = a2b_base64(text.encode("ascii").translate(_STANDARD) + _PADDING[len(text) % 4])
         salt, name, value = array = orjson.loads(data)
         if (
             type(array) is list
