@@ -71,8 +71,8 @@ _FROM: Final[Mapping[str, frozenset[str]]] = {
     "RESTORE": frozenset({"RETRACTED", "MERGED"}),
 }
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
-_STANDARD: Final = str.maketrans("-_", "+/")
-_PADDING: Final = ("", "===", "==", "=")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_PADDING: Final = (b"", b"===", b"==", b"=")
 _SALT: Final = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 _RESERVED: Final = frozenset({"_sd", "..."})
 _LARGEST: Final = 2**53 - 1
@@ -162,8 +162,6 @@ class Verifier:
     peaks: Peaks = field(default_factory=Peaks)
     counts: Counts = field(default_factory=Counts)
     _latest: str = ""
-    _agreed: int = 0
-    _kept: int = 0
 
     def feed(self, body: bytes, line: bytes) -> OpenedChangeset:
         """Accept the next entry and its content, one canonical JSON object without line end."""
@@ -180,24 +178,20 @@ class Verifier:
         return OpenedChangeset(parts, leaf, header, revisions, content.targets)
 
     def check_root(
-        self, checkpoint: Checkpoint, *, whose: str, finding: str = "ROOT", kept: bool = False
+        self, checkpoint: Checkpoint, *, whose: str, finding: str = "ROOT", since: int = 0
     ) -> None:
         """Accept a checkpoint of just the size that was fed; `whose` says which one it is.
 
-        One that the reader `kept` speaks against all that came with the log: whoever
-        has the key could sign that anew.
+        `since` is the size up to which an earlier one, as trustworthy as this, agreed.
         """
-        first = 1 + (self._kept if kept else self._agreed)
         if self.peaks.root() != checkpoint.root:
             raise NotVerified(
                 finding,
                 f"{whose}, of size {checkpoint.size}, has another root than the entries here: "
-                f"between positions {first} and {checkpoint.size} the log is not what was signed",
-                position=first,
+                f"between positions {since + 1} and {checkpoint.size} the log is not what "
+                "was signed",
+                position=since + 1,
             )
-        self._agreed = checkpoint.size
-        if kept:
-            self._kept = checkpoint.size
 
     def finish(self) -> None:
         """Accept the end of the log: every gap was named, or is withheld from this audience."""
@@ -500,7 +494,7 @@ def open_quickly(text: str) -> tuple[str, Any]:
     others go the long way.
     """
     try:
-        data = a2b_base64(text.translate(_STANDARD) + _PADDING[len(text) % 4])
+        data = a2b_base64(text.encode("ascii").translate(_STANDARD) + _PADDING[len(text) % 4])
         salt, name, value = array = orjson.loads(data)
         if (
             type(array) is list

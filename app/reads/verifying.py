@@ -140,6 +140,7 @@ class _Verification:
     known: Known
     memory: Scratch
     report: Report
+    _bundles_agreed: int = 0
 
     def run(self, progress: Progress | None, seen: Seen | None) -> None:
         manifest = Manifest.parse(read(self.files, bundle.MANIFEST, _SMALL))
@@ -287,6 +288,7 @@ class _Verification:
         self.report.first_at = self.report.first_at or entry.recorded_at
         self.report.last_at = entry.recorded_at
         is_redaction = entry.kind == "REDACTION"
+        _check_named(opened)
         if is_redaction and len(self.report.redactions) < LISTED:
             self.report.redactions.append(
                 Redacted(
@@ -363,9 +365,10 @@ class _Verification:
         if size == 0:
             return self._count_older(due)
         try:
-            verifier.check_root(
-                due.checkpoint, whose=due.name, finding="HISTORY", kept=not due.in_bundle
-            )
+            # What the bundle says of its own past counts for nothing against what was kept.
+            given = [at for _, at in self.report.older_given]
+            since = self._bundles_agreed if due.in_bundle else max(given, default=0)
+            verifier.check_root(due.checkpoint, whose=due.name, finding="HISTORY", since=since)
         except NotVerified as failure:
             if due.in_bundle:
                 failure.file = bundle.OLDER
@@ -375,6 +378,7 @@ class _Verification:
     def _count_older(self, due: _Older) -> None:
         if due.in_bundle:
             self.report.older_in_bundle += 1
+            self._bundles_agreed = due.checkpoint.size
         else:
             self.report.older_given.append((due.name, due.checkpoint.size))
 
@@ -412,6 +416,25 @@ class _Older:
 
 
 _NONE: Final = Manifest("", 0, "", ())
+
+
+def _check_named(opened: OpenedChangeset) -> None:
+    """Accept the names that a redaction gives to what it took: one for each digest it names."""
+    told = opened.header.get("redacted")
+    if told is None:
+        return
+    match told:
+        case [*named] if all(isinstance(one, dict) for one in named):
+            digests = [str(one.get("digest")) for one in named]
+        case _:
+            digests = []
+    if sorted(digests) != sorted(target.digest for target in opened.targets):
+        raise NotVerified(
+            "TARGET",
+            "the names that this redaction gives are not those of the digests it names",
+            position=opened.parts.position,
+            field="redacted",
+        )
 
 
 def _require_same(proof: TlogProof, expected: TlogProof) -> None:

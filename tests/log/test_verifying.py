@@ -21,7 +21,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_plain_values_have_plain_canonical_json(value: object):
+def test_plain_values_have_plain_canonical_json(value: object) -> None:
     """What passes for plain is written alike by both ways, whatever is in it."""
     if not is_plain(value):
         return
@@ -36,7 +36,7 @@ def test_plain_values_have_plain_canonical_json(value: object):
 
 
 @given(st.binary(min_size=16, max_size=16), st.text(max_size=8), VALUES)
-def test_disclosures_open_alike_by_both_ways(salt: bytes, name: str, value: object):
+def test_disclosures_open_alike_by_both_ways(salt: bytes, name: str, value: object) -> None:
     try:
         text = disclose(salt, name, value)
     except LogError:
@@ -46,7 +46,7 @@ def test_disclosures_open_alike_by_both_ways(salt: bytes, name: str, value: obje
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(encode_base64url))
-def test_what_is_no_disclosure_is_refused_by_both_ways(text: str):
+def test_what_is_no_disclosure_is_refused_by_both_ways(text: str) -> None:
     with pytest.raises(NotADisclosure):
         open_disclosure(text)
     with pytest.raises(NotADisclosure):
@@ -69,7 +69,7 @@ def test_what_is_no_disclosure_is_refused_by_both_ways(text: str):
         '{"{salt}":1,"note":2,"a":3}',
     ],
 )
-def test_a_second_spelling_is_refused_by_both_ways(array: str):
+def test_a_second_spelling_is_refused_by_both_ways(array: str) -> None:
     text = encode_base64url(array.replace("{salt}", encode_base64url(bytes(16))).encode())
 
     with pytest.raises(NotADisclosure):
@@ -79,13 +79,13 @@ def test_a_second_spelling_is_refused_by_both_ways(array: str):
 
 
 @pytest.mark.parametrize("spoil", ["{}=", "{}\n", " {}", "+{}", "/{}"])
-def test_a_second_encoding_is_refused(spoil: str):
+def test_a_second_encoding_is_refused(spoil: str) -> None:
     text = spoil.format(disclose(bytes(16), "note", "a"))
 
     with pytest.raises(NotADisclosure):
         open_quickly(text)
 
 
-def test_actions_leave_the_states_of_the_domain():
+def test_actions_leave_the_states_of_the_domain() -> None:
     """The ground floors may not import each other; what they both say is one rule."""
     assert {str(action): str(state) for action, state in DOMAINS.items()} == STATE_AFTER
