@@ -36,7 +36,7 @@ from tests.forging import (
     write_entries,
 )
 
-GUIDE = Path(__file__).resolve().parents[1] / "docs" / "audit-tools.md"
+GUIDE = Path(__file__).resolve().parents[1] / "docs" / "audit.md"
 ALONE = "alone"
 RECOMPUTED = "recomputed"
 SIGNED = "signed"
