@@ -352,7 +352,7 @@ TAMPERINGS: tuple[Tampering, ...] = (
 
 def table() -> dict[str, list[str]]:
     """Return what the guide says: a tampering and its form → who finds it, ours first."""
-    section = GUIDE.read_text("utf-8").split("## What finds which")[1]
+    section = GUIDE.read_text("utf-8").split("## What finds which")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (.+) \|$", section, re.MULTILINE)
     cells = [row.replace("`", "").split(" | ") for row in rows]
     return {f"{name}, {form}": found for name, form, *found in cells if name != "tampering"}

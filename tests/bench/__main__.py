@@ -8,17 +8,23 @@ import platform
 import signal
 import sqlite3
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
-from tests.bench import archive, editing, load, peers, rounds, running, servers, walk
+from tests.bench import archive, audit, editing, load, log, peers, rounds, running, servers, walk
 from tests.bench.dataset import Size
 from tests.bench.rounds import Pace
 from tests.bench.servers import Database
 
 PACKAGES: Final = ("strawberry-graphql", "graphql-core", "fastapi", "uvicorn", "asyncpg")
 SIZES: Final = {"peers": Size(), "walk": Size(), "archive": Size(versions=20, scale=5)}
-"""The parts, and the dataset of each."""
+"""The parts that read the dataset, and which."""
+
+OF_THE_LOG: Final = ("log", "audit")
+"""The parts that have data of their own."""
+
+PARTS: Final = (*SIZES, *OF_THE_LOG)
 
 SCALES: Final = range(1, 51)
 """Of a fiftieth, a walk has ten pages; less shows nothing."""
@@ -32,6 +38,10 @@ def main() -> None:
     print(_machine(), flush=True)
     names = ("sqlite", "postgresql") if options.database == "both" else (options.database,)
     for part in options.parts:
+        if part in OF_THE_LOG:
+            print(f"\n{part}", flush=True)
+            _measure_log(part, names, Pace(options.rounds, options.seconds))
+            continue
         size = _size(part, options)
         print(f"\n{part}: {size}", flush=True)
         for name in names:
@@ -50,6 +60,14 @@ def _measure(part: str, database: Database, options: argparse.Namespace) -> None
             archive.compare(database, pace)
 
 
+def _measure_log(part: str, names: Sequence[str], pace: Pace) -> None:
+    if part == "audit":
+        audit.measure()
+        return
+    for name in names:
+        log.measure(name, pace)
+
+
 def _size(part: str, options: argparse.Namespace) -> Size:
     own = SIZES[part]
     return Size(options.versions or own.versions, options.scale or own.scale)
@@ -58,7 +76,7 @@ def _size(part: str, options: argparse.Namespace) -> Size:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     both = ("sqlite", "postgresql")
-    parser.add_argument("parts", nargs="*", default=list(SIZES), help=f"of {', '.join(SIZES)}")
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}")
     parser.add_argument("--database", choices=(*both, "both"), default="both")
     parser.add_argument("--queries", nargs="+", default=["Q1", "Q2", "Q3"], help="of the peers")
     parser.add_argument("--rounds", type=int, default=5)
@@ -72,8 +90,8 @@ def _options() -> argparse.Namespace:
         parser.error(f"--scale is {SCALES.start} to {SCALES.stop - 1}")
     if options.versions is not None and options.versions < 1:
         parser.error("--versions is 1 or more")
-    if unknown := set(options.parts) - set(SIZES):
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; parts are {', '.join(SIZES)}")
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; parts are {', '.join(PARTS)}")
     return options
 
 
@@ -95,5 +113,6 @@ if __name__ == "__main__":
         editing.EditorStopped,
         load.BadAnswer,
         running.DidNotStart,
+        audit.Failed,
     ) as fault:
         sys.exit(f"{type(fault).__name__}: {fault}")

@@ -1,14 +1,15 @@
-"""What the log costs: an append to a long log, and the log's share of a commit.
+"""What the log costs: an append to a long log, the log's share of a commit, and proofs.
 
 The same edit goes to an empty ledger and to one whose log has a million entries, in turns,
 so that whatever else happens on the machine hits both. What the log adds to an edit is
 timed apart: salts, digests and documents, the entry, the tree, and the statements that
-write them.
+write them. Proofs are asked of a server, one after another, and each is verified.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +23,13 @@ from sqlalchemy import Engine
 from app.commands import submit
 from app.domain.codes import Role
 from app.domain.decisions import Editing
+from app.log.proof import verify_inclusion
+from app.log.tree import Peaks
 from app.store import ledger
-from tests.bench import filling, servers
+from tests.bench import filling, q, servers
 from tests.bench.filling import LongLog
-from tests.bench.rounds import Pace, title
+from tests.bench.line import Line
+from tests.bench.rounds import Pace, serving, title
 from tests.bench.servers import Database
 from tests.driver import Newsroom, heads, opened
 
@@ -46,6 +50,7 @@ def measure(name: str, pace: Pace) -> None:
         both = [stack.enter_context(_copy(name, size)) for size in (EMPTY, LONG)]
         print(f"\n{title(both[0])}")
         empty, long = (_Desk(stack.enter_context(opened(one.url))) for one in both)
+        _print_proofs(both[1], long.engine)
         _compare_appends(empty, long, pace)
         _print_share(long)
 
@@ -107,6 +112,49 @@ def _compare_appends(empty: _Desk, long: _Desk, pace: Pace) -> None:
         print(f"  a commit on a log of {label:>9} entries: {statistics.median(times):6.2f} ms")
     ratio = statistics.median(far / near for near, far in rounds)
     print(f"  ratio {ratio:.3f}; the goal is at most {APPEND_GOAL}")
+
+
+# --- proofs --------------------------------------------------------------------
+
+PROOFS: Final = 2000
+PROOF_GOAL_MS: Final = 20.0
+
+_PROOF: Final = """query Proof($position: Position!, $size: Position!) {
+  log { inclusionProof(position: $position, size: $size) { leafHash rootHash hashes } }
+}"""
+
+
+def _print_proofs(database: Database, engine: Engine) -> None:
+    """Print how long proofs of entries all over a long log take, asked over HTTP.
+
+    Raises `ProofRefused` where one does not prove what it should.
+    """
+    with engine.connect() as connection:
+        size, peaks = connection.execute(sa.text("SELECT size, peaks FROM head")).one()
+    root, draw = Peaks.decode(bytes(peaks)).root(), random.Random(3)
+    taken = []
+    with serving("ours", database) as server, Line(server.port) as line:
+        for _ in range(PROOFS):
+            position = draw.randint(1, size)
+            body = q.body(_PROOF, {"position": position, "size": size})
+            started = time.perf_counter()
+            answer = line.ask(body)
+            taken.append((time.perf_counter() - started) * 1000)
+            _verify(q.data(answer)["log"]["inclusionProof"], position, size, root)
+    taken.sort()
+    median, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
+    print(f"  {PROOFS} inclusion proofs over HTTP, of {size:,} entries: median {median:.2f} ms,")
+    print(f"  p99 {late:.2f} ms; the goal is under {PROOF_GOAL_MS:.0f} ms")
+
+
+def _verify(proof: dict[str, Any], position: int, size: int, root: bytes) -> None:
+    verify_inclusion(
+        index=position - 1,
+        size=size,
+        leaf=bytes.fromhex(proof["leafHash"]),
+        root=root,
+        proof=[bytes.fromhex(one) for one in proof["hashes"]],
+    )
 
 
 # --- the log's share -----------------------------------------------------------

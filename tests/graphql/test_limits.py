@@ -23,7 +23,9 @@ from app.graphql.editing import Editing
 from app.graphql.engine import Answer, Engine
 from app.graphql.viewer import ANYBODY, Viewer
 from app.reads.holders import holder_of
+from app.reads.log import LogReading
 from app.store.database import open_engine, parse_url
+from app.store.log_engine import open_log_engine
 from app.store.reader import Reader, open_reader
 from tests.databases import KINDS
 from tests.graphql.asking import ROOT, Ledger, document, example_variables, operations, served
@@ -53,12 +55,13 @@ class Asker:
 
     reader: Reader
     runner: asyncio.Runner
+    log: LogReading | None = None
 
     def ask(
         self, query: str, variables: Any = None, limits: Limits = DEFAULTS, **switches: bool
     ) -> Any:
         """Return the answer of an engine with these limits."""
-        engine = Engine(self.reader, None, limits, **switches)
+        engine = Engine(self.reader, None, limits, log=self.log, **switches)
         answer = self.runner.run(engine.answer(query, variables, None, ANYBODY))
         return json.loads(answer.body)
 
@@ -67,10 +70,12 @@ class Asker:
 def asker(both_demos: Mapping[str, Ledger]) -> Iterator[Asker]:
     """Who asks the demo: what is refused before reading is the same on both databases."""
     with asyncio.Runner() as runner:
-        reader = open_reader(parse_url(both_demos["sqlite"].url), pool_size=1)
+        url = parse_url(both_demos["sqlite"].url)
+        reader, log = open_reader(url, pool_size=1), LogReading(open_log_engine(url), "localhost")
         runner.run(reader.start())
-        yield Asker(reader, runner)
+        yield Asker(reader, runner, log)
         runner.run(reader.stop())
+        log.close()
 
 
 # --- every limit, from just under and from just over ------------------------------
