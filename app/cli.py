@@ -107,12 +107,12 @@ def serve(
 ) -> None:
     """Serve the ledger over HTTP."""
     settings = _settings(host=host, port=port, database_url=database_url)
-    listening = _listen(settings.host, settings.port)
-    _keeping(settings)
-    with _ledger(settings):
-        pass
-    _say(f"Serving {_address(listening)}/graphql")
-    _serve(settings, listening)
+    with _listen(settings.host, settings.port) as listening:
+        _keeping(settings)
+        with _ledger(settings):
+            pass
+        _say(f"Serving {_address(listening)}/graphql")
+        _serve(settings, listening)
 
 
 @app.command()
@@ -130,14 +130,14 @@ def demo(
         ledger_name="demo",
         signing_key=str(data.absolute() / "signing-key"),
     )
-    listening = _listen(settings.host, settings.port)
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = _prepare_demo(settings, data / "demo-keys.json")
-    (vkey,) = _keeping(settings).verifiers
-    print(  # noqa: T201 - the command's answer
-        _welcome(_address(listening), held, data / "demo-keys.json", vkey.text), flush=True
-    )
-    _serve(settings, listening)
+    with _listen(settings.host, settings.port) as listening:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = _prepare_demo(settings, data / "demo-keys.json")
+        (vkey,) = _keeping(settings).verifiers
+        print(  # noqa: T201 - the command's answer
+            _welcome(_address(listening), held, data / "demo-keys.json", vkey.text), flush=True
+        )
+        _serve(settings, listening)
 
 
 def _prepare_demo(settings: Settings, keys_file: Path) -> dict[str, str]:
@@ -190,9 +190,13 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.socket(family, kind, proto)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(2048)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(2048)
+        except OSError:
+            listening.close()
+            raise
     except socket.gaierror:
         raise Unready(f"{host} is no address of this machine; choose one with --host") from None
     except OSError as fault:

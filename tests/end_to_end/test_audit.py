@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,13 @@ import sqlalchemy as sa
 from app.domain.codes import ChangesetKind, Role
 from app.log.note import SigningKey
 from tests.bundles import KEY, publish
+from tests.commanding import Ran, corrigenda
 from tests.databases import Databases
 from tests.driver import Newsroom, opened
 from tests.reads.columns import unguarded
-from tests.serving import CORRIGENDA, environment, serving
+from tests.serving import serving
 
 VKEY = KEY.verifier.text
-
-
-def corrigenda(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [CORRIGENDA, *map(str, arguments)],
-        env=environment(**variables), capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
 
 
 @dataclass
@@ -82,7 +75,7 @@ def redact(newsroom: Newsroom, *targets: object) -> None:
     newsroom.submit(body, kind=ChangesetKind.REDACTION)
 
 
-def verify(audited: Audited, *more: object) -> subprocess.CompletedProcess[str]:
+def verify(audited: Audited, *more: object) -> Ran:
     return corrigenda("verify", audited.bundle, "--vkey", VKEY, "--checkpoint", audited.kept, *more)
 
 

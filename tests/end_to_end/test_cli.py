@@ -1,4 +1,4 @@
-"""The command line, run as an operator runs it: a process with arguments, output and a status."""
+"""The command line, run as an operator runs it: with arguments, output and a status."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from app.commands import access
 from app.domain import keys
 from app.store.database import open_engine, parse_url
 from app.store.dossiers import head_position, reading
+from tests import commanding
 from tests.databases import Databases
+from tests.serving import CORRIGENDA, environment
 
-CORRIGENDA = Path(sys.executable).with_name("corrigenda")
 DEMO = files("app.demo") / "dossier.jsonl"
 
 
@@ -40,13 +41,15 @@ class Ran:
 
 
 def corrigenda(*arguments: Any, url: str | None = None, **how: Any) -> Ran:
-    """Run a command in a process of its own."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CORRIGENDA_")}
-    if url is not None:
-        environment["CORRIGENDA_DATABASE_URL"] = url
+    """Run a command; in a process of its own where it matters how it is started."""
+    variables = {} if url is None else {"CORRIGENDA_DATABASE_URL": url}
+    if not how:
+        ran: Any = commanding.corrigenda(*arguments, **variables)
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
     ran = subprocess.run(
         [CORRIGENDA, *map(str, arguments)],
-        env=environment, capture_output=True, text=True, timeout=240, check=False, **how,
+        env=environment(**variables),
+        capture_output=True, text=True, timeout=240, check=False, **how,
     )  # fmt: skip
     return Ran(ran.returncode, ran.stdout, ran.stderr)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,14 +19,14 @@ from app.domain.codes import Role
 from app.domain.decisions import Editing
 from app.store.scrubbing import TOUCHED, scrub
 from app.store.tables import LEDGER_TABLES, metadata
+from tests import commanding
 from tests.checks import everything_holds
+from tests.commanding import Ran
 from tests.databases import Databases
 from tests.driver import Newsroom, opened
 
 MARKER = "Zqxwvkjerhardt"
 """A word that nothing else holds, in any case and cut into pieces by no index."""
-
-CORRIGENDA = Path(sys.executable).with_name("corrigenda")
 
 
 @pytest.fixture
@@ -52,13 +50,8 @@ def newsroom(engine: Engine) -> Newsroom:
     return Newsroom(engine, Editing(editor, room, Role.EDITOR, "Ann"))
 
 
-def corrigenda(url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("CORRIGENDA_")}
-    return subprocess.run(
-        [CORRIGENDA, *map(str, arguments)],
-        env={**environment, "CORRIGENDA_DATABASE_URL": url},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+def corrigenda(url: str, *arguments: object) -> Ran:
+    return commanding.corrigenda(*arguments, CORRIGENDA_DATABASE_URL=url)
 
 
 def holding(folder: Path) -> set[str]:
