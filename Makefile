@@ -29,7 +29,8 @@ demo: install ## serve the demo ledger (PORT=8000 DATA=data/demo)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/corrigenda demo --port $(PORT) --data $(DATA)
 
 test: install ## run the tests, on SQLite and on PostgreSQL
-	$(BIN)/pytest -n $(WORKERS)
+	@# A file's tests share what they set up; many start our commands, so compiled code is kept.
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 interop: install ## run clients, a browser, servers and verifiers that others wrote
 	sh tests/interop/install.sh

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -40,7 +41,7 @@ def environment(**variables: str) -> dict[str, str]:
 class Serving:
     """One server process."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     address: str
 
     def get(self, path: str) -> tuple[int, str]:
@@ -72,24 +73,25 @@ class Serving:
 
 
 @contextmanager
-def serving(url: str, **variables: str) -> Iterator[Serving]:
-    """Serve a migrated ledger on a free port."""
-    process = subprocess.Popen(
-        [CORRIGENDA, "serve", "--port", "0"],
-        env=environment(CORRIGENDA_DATABASE_URL=url, **variables),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    try:
-        told = process.stderr.readline()
-        found = re.search(r"http://\S+(?=/graphql)", told)
-        assert found is not None, told + process.stderr.read()
-        one = Serving(process, found[0])
-        # Whoever connects earlier waits for the server to start.
-        one.get("/livez")
-        yield one
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=30)
+def serving(url: str, *, log: Path | None = None, **variables: str) -> Iterator[Serving]:
+    """Serve a migrated ledger on a free port; what the server says goes to the file `log`."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = log or Path(folder) / "server.log"
+        with said.open("w") as stream:
+            process = subprocess.Popen(
+                [CORRIGENDA, "serve", "--port", "0"],
+                env=environment(CORRIGENDA_DATABASE_URL=url, **variables),
+                stderr=stream,
+            )
+        try:
+            eventually(lambda: "/graphql" in said.read_text() or process.poll() is not None, 30)
+            found = re.search(r"http://\S+(?=/graphql)", said.read_text())
+            assert found is not None, said.read_text()
+            one = Serving(process, found[0])
+            # Whoever connects earlier waits for the server to start.
+            one.get("/livez")
+            yield one
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            process.wait(30)

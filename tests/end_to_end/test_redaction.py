@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import sys
@@ -24,6 +25,7 @@ from tests.checks import everything_holds
 from tests.commanding import Ran
 from tests.databases import Databases
 from tests.driver import Newsroom, opened
+from tests.serving import eventually, serving
 
 MARKER = "Zqxwvkjerhardt"
 """A word that nothing else holds, in any case and cut into pieces by no index."""
@@ -50,8 +52,8 @@ def newsroom(engine: Engine) -> Newsroom:
     return Newsroom(engine, Editing(editor, room, Role.EDITOR, "Ann"))
 
 
-def corrigenda(url: str, *arguments: object) -> Ran:
-    return commanding.corrigenda(*arguments, CORRIGENDA_DATABASE_URL=url)
+def corrigenda(url: str, *arguments: object, **variables: str) -> Ran:
+    return commanding.corrigenda(*arguments, CORRIGENDA_DATABASE_URL=url, **variables)
 
 
 def holding(folder: Path) -> set[str]:
@@ -94,6 +96,55 @@ def test_after_a_scrub_the_content_is_nowhere(folder: Path) -> None:
     assert MARKER not in exported.stdout + exported.stderr + done.stdout + done.stderr
     with opened(url) as engine:
         everything_holds(engine)
+
+
+READ = """query ($id: ID!, $text: String!) { transfer(id: $id) { title summary externalRef
+  history { nodes { changes { before after } record { ... on Transfer { title summary } } } }
+  diff(from: 0) { before after } blame { value } changeset { reason { note } } }
+  archive(position: 1) { transfer(id: $id) { title summary } }
+  found: search(text: $text) { nodes { id } }
+  filtered: transfers(filter: { textContains: $text }) { nodes { title } }
+  log { revisionProof(record: $id, version: 1) { disclosures { field text } } } }"""
+REDACT = """mutation ($id: ID!) { redact(input: { authority: LEGAL,
+  reason: { code: LEGAL, note: "A court said so." }, targets: [{ record: { id: $id } }] }) {
+  changeset { position } userErrors { message } } }"""
+
+
+def test_a_server_that_held_it_says_it_nowhere_any_more(folder: Path) -> None:
+    """Answers by every way, the server's own log, an export and a bundle, which verifies."""
+    url, log = f"sqlite:///{folder / 'ledger.db'}", folder / "server.log"
+    vkey = corrigenda(url, "signer", "keygen", "--output", folder / "key").stdout.strip()
+    signing = {"CORRIGENDA_SIGNING_KEY": str(folder / "key")}
+    with opened(url) as engine:
+        room = newsroom(engine)
+        admin = access.add_editor(engine, "Eva", newsroom=room.editing.newsroom, role="ADMIN")
+        key = access.create_key(engine, admin, label="desk", environment="test").key
+        horses = room.add_transfer(title=MARKER, summary=f"By {MARKER}.", externalRef=MARKER)
+    asked = {"id": horses, "text": MARKER}
+
+    with serving(url, log=log, CORRIGENDA_LOG_LEVEL="debug", **signing) as server:
+        before = json.dumps(server.ask(READ, asked, key))
+        refused = json.dumps(server.ask(REDACT, {"id": MARKER}, key))
+        redacted = server.ask(REDACT, {"id": horses}, key)["data"]["redact"]
+        after = server.ask(READ, asked, key)
+        eventually(lambda: server.ready()["log"]["checkpoint"] == 2)
+    held = holding(folder)
+    scrubbed = corrigenda(url, "scrub")
+    corrigenda(url, "bundle", folder / "bundle", "--audience", "auditor", **signing)
+    verified = corrigenda(url, "verify", folder / "bundle", "--vkey", vkey, "--database", url)
+
+    assert before.count(MARKER) > 8
+    assert MARKER in refused, "an answer may repeat what was just asked"
+    assert redacted == {"changeset": {"position": 2}, "userErrors": []}
+    assert MARKER not in json.dumps(after)
+    assert after["data"]["found"]["nodes"] == after["data"]["filtered"]["nodes"] == []
+    assert "ledger.db" in " ".join(held), "nothing was there, so nothing was shown"
+    assert "server.log" not in held
+    assert scrubbed.returncode == 0
+    assert verified.returncode == 0, verified.stdout
+    assert (folder / "bundle" / "content" / "000.jsonl").stat().st_size > 0
+    assert holding(folder) == set()
+    assert MARKER not in corrigenda(url, "export").stdout
 
 
 def test_without_a_scrub_the_disk_may_still_hold_it(folder: Path) -> None:
