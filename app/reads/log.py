@@ -94,6 +94,7 @@ class LogReading:
     def __init__(self, engine: Engine, origin: str, verifiers: Sequence[VerifierKey] = ()) -> None:
         self._engine = engine
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="log")
+        self._roots = _Roots()
         self.origin = origin
         self.verifiers = tuple(verifiers)
 
@@ -147,10 +148,10 @@ class LogReading:
                     "ask for a size that has it, or wait for the next checkpoint"
                 )
             nodes, index = _Nodes(connection, size), position - 1
-            proof = tuple(span_root(span, nodes) for span in inclusion_spans(index, size))
+            proof = tuple(self._roots.of(one, nodes) for one in inclusion_spans(index, size))
             (leaf,) = nodes(0, index, index + 1)
             published = checkpoints.of_size(connection, size)
-            root = span_root(Span(0, size), nodes)
+            root = self._roots.of(Span(0, size), nodes)
         file = None if published is None else TlogProof(index, proof, published.note).text
         return Inclusion(index, size, leaf, root, proof, file)
 
@@ -166,8 +167,8 @@ class LogReading:
             if old > new:
                 raise BadArgument(f"from is {old}, beyond the size it leads to, which is {new}")
             nodes = _Nodes(connection, new)
-            proof = tuple(span_root(span, nodes) for span in consistency_spans(old, new))
-            roots = [span_root(Span(0, size), nodes) for size in (old, new)]
+            proof = tuple(self._roots.of(span, nodes) for span in consistency_spans(old, new))
+            roots = [self._roots.of(Span(0, size), nodes) for size in (old, new)]
         return Consistency(old, new, roots[0], roots[1], proof)
 
     def revision(self, record_id: str, version: int) -> RevisionEvidence | None:
@@ -189,6 +190,35 @@ class LogReading:
             inclusion_proof(place.place, [leaf_hash(document) for document in documents]),
             tuple(opened),
         )
+
+
+_REMEMBERED: Final = 20_000
+
+
+class _Roots:
+    """The roots of spans; those of a tile's width or more are remembered.
+
+    The leaves of a log never change, so neither does a span's root. Most proofs share all
+    spans but the smallest, which one tile holds.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[Span, bytes] = {}
+
+    def of(self, span: Span, nodes: _Nodes) -> bytes:
+        """Return the root over the leaves of a span."""
+        root = self._held.get(span)
+        if root is None:
+            root = span_root(span, nodes)
+            if span.end - span.start >= TILE_WIDTH:
+                self._remember(span, root)
+        return root
+
+    def _remember(self, span: Span, root: bytes) -> None:
+        # Threads may do this at once: each step is one operation on the dictionary.
+        if len(self._held) >= _REMEMBERED:
+            self._held = {}
+        self._held[span] = root
 
 
 class _Nodes:

@@ -52,7 +52,7 @@ def node_hashes(connection: Connection, level: int, first: int, end: int) -> Seq
             _node.c.level == level, _node.c.number >= first, _node.c.number < end
         )
         found = connection.execute(query.order_by(_node.c.number))
-    hashes = [bytes(value) for value in found.scalars()]
+    hashes = [bytes(value) for (value,) in found.all()]
     if len(hashes) != end - first:
         raise LookupError(f"nodes {first} to {end - 1} of level {level} are not all there")
     return hashes

@@ -7,7 +7,11 @@ is made of one, SQLite.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
+import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -83,8 +87,7 @@ def _run(arguments: list[str], variables: dict[str, str]) -> Run:
             [_PROGRAM, *arguments],
             stdin=subprocess.DEVNULL, stdout=said, stderr=complaint, env=os.environ | variables,
         )  # fmt: skip
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        memory, used = _watched(process)
         wall = time.perf_counter() - started
         texts = []
         for stream in (said, complaint):
@@ -92,5 +95,22 @@ def _run(arguments: list[str], variables: dict[str, str]) -> Run:
             texts.append(stream.read().decode(errors="replace"))
     if process.returncode:
         raise Failed(f"corrigenda {arguments[0]}: {' '.join(texts)}")
-    memory = used.ru_maxrss / _KIBIBYTES_IN_MB
     return Run(wall, used.ru_utime + used.ru_stime, memory, texts[0])
+
+
+def _watched(process: subprocess.Popen[bytes]) -> tuple[float, resource.struct_rusage]:
+    """Return the largest memory of a process in MB, and what it used, once it has ended.
+
+    What the system counts for it begins with what this process had when it started it, so
+    the high-water mark of its own memory is read while it runs (Linux; nan elsewhere).
+    """
+    memory, status = math.nan, Path(f"/proc/{process.pid}/status")
+    while True:
+        pid, ended, used = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(ended)
+            return memory, used
+        with contextlib.suppress(OSError):
+            if found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text()):
+                memory = int(found[1]) / _KIBIBYTES_IN_MB
+        time.sleep(0.02)

@@ -467,7 +467,8 @@ def test_every_partial_export_loads_and_ends_in_the_same_state(
     """It starts with the state it builds on; versions of that state start anew."""
     eventful(ledger)
     head, kind = ledger.head(), ledger.engine.dialect.name
-    for first in range(2, head + 1):
+    # Each of them where a ledger is made in no time, and some on the other database.
+    for first in range(2, head + 1, 1 if kind == "sqlite" else 4):
         with databases.clone(kind) as url, closing(Ledger(url)) as loaded:
             loaded.load(*ledger.export(first=first))
 

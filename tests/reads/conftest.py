@@ -49,15 +49,40 @@ def filled(newsroom: Newsroom) -> Newsroom:
     newsroom.revise(horses, giver=twin)
     newsroom.merge(twin, russia)
     newsroom.revert(newsroom.head())
-    newsroom.add_item("Horse", hs_code="0101")
+    horse = newsroom.add_item("Horse", hs_code="0101", unit="head", external_ref="i-1",
+        aliases=[{"text": "Equus"}], description="An animal.",
+        identifiers=[{"scheme": "wikidata", "value": "Q726"}])  # fmt: skip
+    newsroom.merge(newsroom.add_item("Trotter", broader=horse), newsroom.add_item("Orlov Trotter"))
+    ministry = newsroom.add_actor(
+        "Ministry", kind="AGENCY", acts_for=russia, part_of=russia, description="A body.",
+        identifiers=[{"scheme": "wikidata", "value": "Q159"}], external_ref="a-1",
+    )  # fmt: skip
     citation = newsroom.add_citation(
-        url="https://example.org/a", authors=["Ann"], published="2024-08-27", language="en"
-    )
+        url="https://example.org/a", authors=["Ann"], published="2024-08-27", language="en",
+        publisher=ministry, archive_url="https://example.org/b", content_sha256="0" * 64,
+        accessed="2024-09-01", integrity="CORRECTED", notice_url="https://example.org/c",
+        external_ref="c-1",
+    )  # fmt: skip
+    shells = newsroom.add_transfer("Shells")
+    newsroom.add_transfer(
+        "Everything", giver=russia, receiver=ministry, item=horse,
+        quantity={"lower": "2", "upper": "4", "unit": "head", "verbatim": "two to four"},
+        value={"lower": "5", "upper": "6", "unit": "EUR", "verbatim": "some", "basis": "FOB"},
+        occurred="2024", nature="PAYMENT", stage="DELIVERED", origin="A", destination="B",
+        route="By rail", transport="Wagons", purpose="To pay", used_against=ministry,
+        part_of=horses, consideration_for=shells, consideration_extent="PARTIAL",
+        summary="In our words.",
+    )  # fmt: skip
     claim = newsroom.add_claim(
         horses, citation=citation, quote={"exact": "thirty", "prefix": "about "}, asserted_by=russia
     )
     newsroom.add_claim(horses, derived_from=[{"claim": claim, "derivation": "QUOTES"}])
-    newsroom.add_claim(horses, {"date": "2024-08"}, field="OCCURRED")
+    newsroom.add_claim(horses, {"date": "2024-08"}, field="OCCURRED", locator="p. 3")
+    newsroom.add_claim(horses, {"record": russia}, field="GIVER", external_ref="k-1")
+    newsroom.add_claim(horses, {"code": "GIFT"}, field="NATURE")
+    newsroom.add_claim(horses, {"text": "Moscow"}, field="ORIGIN")
+    money = {"lower": "5", "upper": "6", "unit": "EUR", "verbatim": "some", "basis": "CIF"}
+    newsroom.add_claim(horses, {"money": money}, field="VALUE")
     newsroom.submit(
         {
             "reason": {"code": "OTHER", "note": "Withdrawn.", "internalNote": "For us alone."},

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from app.reads.checking import UNCOVERED, Checked, check, checked_json, checked_text
+from app.store.checking import raw
 from app.store.dossiers import reading
 from app.store.tables import metadata
 from tests.bundles import KEY, OTHER_KEY, publish
-from tests.driver import Newsroom
+from tests.databases import Databases
+from tests.driver import Newsroom, opened
 from tests.reads.columns import cells, changed, unguarded
 
 COLUMNS = [
@@ -62,6 +64,41 @@ def test_any_byte_that_changes_in_a_covered_column_is_found(filled: Newsroom) ->
 
     assert missed == []
     assert checked(filled.engine).problems == []
+
+
+def test_a_byte_of_a_stored_node_is_found(databases: Databases) -> None:
+    """A log of 256 entries has the first one; check works it out again."""
+    with databases.clone("sqlite") as url, opened(url) as engine:
+        newsroom = Newsroom.founded(engine)
+        for number in range(256):
+            newsroom.add_item(f"Item {number}")
+        publish(engine)
+        before = checked(engine).problems
+        dice, found = random.Random(1), []
+        for cell, _ in zip(cells(engine, NODE, dice), range(6), strict=False):
+            with changed(engine, cell, dice) as was_changed:
+                found.append(was_changed and checked(engine).problems[0].table)
+
+    assert before == []
+    assert set(found) == {"node"}
+
+
+NODE = ["node.hash", "node.level", "node.number"]
+NEVER_FILLED = {"changeset.on_behalf_of", "node.hash", "node.level", "node.number"}
+"""What nothing writes yet; and nodes, of which a log of 256 entries has the first."""
+
+
+def test_the_ledger_of_these_tests_has_something_in_every_covered_column(filled: Newsroom) -> None:
+    """Else a byte of that column would never be changed by the test above."""
+    with filled.engine.connect() as connection:
+        rows = {name: connection.execute(raw(name)).mappings().all() for name in metadata.tables}
+
+    empty = {
+        column
+        for column in COVERED
+        if all(row[column.partition(".")[2]] is None for row in rows[column.partition(".")[0]])
+    }
+    assert empty == NEVER_FILLED
 
 
 def test_every_column_is_covered_or_said_not_to_be() -> None:
