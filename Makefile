@@ -6,8 +6,8 @@ SHELL := /bin/sh
 
 DATA ?= data/demo
 PORT ?= 8000
-# As many workers as cores, within what one test server's connections bear.
-WORKERS ?= auto --maxprocesses=8
+# A worker more than cores, as they wait for servers at times; eight are what the test server bears.
+WORKERS ?= $(shell n=$$(($$(getconf _NPROCESSORS_ONLN) + 1)); [ $$n -le 8 ] && echo $$n || echo 8)
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 

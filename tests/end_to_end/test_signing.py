@@ -179,26 +179,26 @@ def test_two_servers_have_one_signer_and_the_other_takes_over(given: House) -> N
     assert given.checkpoint().size == 2
 
 
-def test_yesterdays_backup_is_served_read_only(given: House, databases: Databases) -> None:
+def test_yesterdays_backup_is_served_read_only(sqlite: House, databases: Databases) -> None:
     """`serve` and `load` say which positions are missing; the newer database ends it."""
-    fill(given.url, 3)
-    given.sign()
-    with databases.copy(given.url) as yesterday:
-        fill(given.url, 2)
-        given.sign()
+    fill(sqlite.url, 3)
+    sqlite.sign()
+    with databases.copy(sqlite.url) as yesterday:
+        fill(sqlite.url, 2)
+        sqlite.sign()
         line = {"input": {"reason": {"code": "INITIAL_ENTRY", "note": "New."},
                           "operations": [{"addItem": {"name": "A", "kind": "OTHER"}}]}}  # fmt: skip
-        dossier = given.folder / "dossier.jsonl"
+        dossier = sqlite.folder / "dossier.jsonl"
         dossier.write_text(json.dumps(line) + "\n")
-        with serving(yesterday, **given.variables) as server:
+        with serving(yesterday, **sqlite.variables) as server:
             ready = server.ready()
-            refused = server.ask(ADD, {}, given.key)["errors"][0]
-            page = server.ask("{ items { totalCount } }", {}, given.key)
-        loaded = given.run("load", dossier, url=yesterday)
-        signed = given.run("sign", "--once", url=yesterday)
-        entered = given.run("key", "create", "--editor", "Ann", "--label", "x", url=yesterday)
-    with serving(given.url, **given.variables) as server:
-        written = server.ask(ADD, {}, given.key)["data"]["commit"]["changeset"]
+            refused = server.ask(ADD, {}, sqlite.key)["errors"][0]
+            page = server.ask("{ items { totalCount } }", {}, sqlite.key)
+        loaded = sqlite.run("load", dossier, url=yesterday)
+        signed = sqlite.run("sign", "--once", url=yesterday)
+        entered = sqlite.run("key", "create", "--editor", "Ann", "--label", "x", url=yesterday)
+    with serving(sqlite.url, **sqlite.variables) as server:
+        written = server.ask(ADD, {}, sqlite.key)["data"]["commit"]["changeset"]
 
     missing = "positions 4 to 5 were published and not in this database: restore a newer backup"
     assert ready["status"] == "ok"
