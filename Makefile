@@ -30,7 +30,7 @@ demo: install ## serve the demo ledger (PORT=8000 DATA=data/demo)
 
 test: install ## run the tests, on SQLite and on PostgreSQL
 	@# A file's tests share what they set up; many start our commands, so compiled code is kept.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n $(WORKERS) --dist loadfile
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 interop: install ## run clients, a browser, servers and verifiers that others wrote
 	sh tests/interop/install.sh

@@ -24,7 +24,7 @@ from app.log.note import VerifierKey
 from app.log.tlog_proof import verify_tlog_proof
 from app.store.database import parse_url
 from app.store.log_engine import open_log_engine
-from tests.databases import KINDS, Databases
+from tests.databases import Databases
 from tests.driver import fill, opened
 from tests.serving import CORRIGENDA, environment, eventually, serving
 
@@ -92,9 +92,10 @@ def house(url: str, folder: Path) -> House:
     return House(url, key, folder)
 
 
-@pytest.fixture(params=KINDS)
-def given(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> Iterator[House]:
-    with databases.clone(request.param) as url:
+@pytest.fixture
+def postgresql(databases: Databases, tmp_path: Path) -> Iterator[House]:
+    """Where signers share a lock of the database, beside that of the state file."""
+    with databases.clone("postgresql") as url:
         yield house(url, tmp_path)
 
 
@@ -160,23 +161,23 @@ def test_sign_ends_when_it_is_told_to(sqlite: House) -> None:
     assert ready["log"] == {"status": "signed", "checkpoint": 1, "signs": False}
 
 
-def test_two_servers_have_one_signer_and_the_other_takes_over(given: House) -> None:
+def test_two_servers_have_one_signer_and_the_other_takes_over(postgresql: House) -> None:
     """The leader is killed as by a power cut; what is written after it is signed in time."""
     with (
-        serving(given.url, **given.variables) as first,
-        serving(given.url, **given.variables) as second,
+        serving(postgresql.url, **postgresql.variables) as first,
+        serving(postgresql.url, **postgresql.variables) as second,
     ):
-        first.ask(ADD, {}, given.key)
+        first.ask(ADD, {}, postgresql.key)
         eventually(lambda: first.get("/checkpoint")[0] == 200)
         leads = [one.ready()["log"]["signs"] for one in (first, second)]
         leader, other = (first, second) if leads[0] else (second, first)
         leader.kill()
-        other.ask(ADD, {}, given.key)
+        other.ask(ADD, {}, postgresql.key)
         after = eventually(lambda: (one := other.ready()["log"])["checkpoint"] == 2 and one, 3)
 
     assert sorted(leads) == [False, True]
     assert after == {"status": "signed", "checkpoint": 2, "signs": True}
-    assert given.checkpoint().size == 2
+    assert postgresql.checkpoint().size == 2
 
 
 def test_yesterdays_backup_is_served_read_only(sqlite: House, databases: Databases) -> None:

@@ -55,13 +55,14 @@ def test_any_byte_that_changes_in_a_covered_column_is_found(filled: Newsroom) ->
     unguarded(filled.engine)
     drawn, missed, tried = cells(filled.engine, COVERED, dice), [], 0
 
-    while tried < wanted:
-        cell = next(drawn)
-        with changed(filled.engine, cell, dice) as was_changed:
-            if was_changed:
-                tried += 1
-                if not checked(filled.engine).problems:
-                    missed.append(str(cell))
+    with reading(filled.engine.url) as connection:
+        while tried < wanted:
+            cell = next(drawn)
+            with changed(filled.engine, cell, dice) as was_changed:
+                if was_changed:
+                    tried += 1
+                    if not check(connection, [KEY.verifier]).problems:
+                        missed.append(str(cell))
 
     assert missed == []
     assert checked(filled.engine).problems == []
@@ -76,7 +77,7 @@ def test_a_byte_of_a_stored_node_is_found(databases: Databases) -> None:
         publish(engine)
         before = checked(engine).problems
         dice, found = random.Random(1), []
-        for cell, _ in zip(cells(engine, NODE, dice), range(6), strict=False):
+        for cell, _ in zip(cells(engine, NODE, dice), range(4), strict=False):
             with changed(engine, cell, dice) as was_changed:
                 found.append(was_changed and checked(engine).problems[0].table)
 
