@@ -15,7 +15,7 @@ from tests.oracle.filters import FILTERS
 from tests.oracle.parts import LEFT_OUT, drawable, reachable
 from tests.oracle.resolvers import LISTINGS, RESOLVERS, resolver_of
 
-DOCUMENTS = 200
+DOCUMENTS = 120
 
 
 @pytest.fixture(scope="module")
