@@ -539,6 +539,7 @@ def _prepare(
         steps=steps,
         revisions=revisions_subtree(steps),
         reverts=submission.reverts,
+        on_behalf_of=submission.editing.on_behalf_of,
         redacting=(
             redacting(parsed, gaps.chosen)
             if isinstance(parsed, Redact) and gaps is not None

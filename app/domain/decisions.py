@@ -27,17 +27,36 @@ from app.domain.errors import (
 from app.domain.field_types import Derivations, Reference
 from app.domain.kinds import KINDS
 from app.domain.operations import Add, Merge, Operation, Restore, Retract, Revise
+from app.domain.permissions import Act, Reach, reach
 from app.domain.records import Record, Step, kind_name, with_fields
 
 
 @dataclass(frozen=True, slots=True)
 class Editing:
-    """Who edits: the editor, the newsroom acted for, and the role held at the time."""
+    """Who edits: the editor, the editor's newsroom, and the role held at the time.
+
+    `is_house` says that the newsroom is the ledger's own. `on_behalf_of` is another
+    newsroom whose words are entered. `key` is the id of the key that was shown, empty
+    at the command line; `scopes` are the acts that the key is confined to.
+    """
 
     editor: str
     newsroom: str
     role: Role
     name: str
+    is_house: bool = True
+    on_behalf_of: str | None = None
+    key: str = ""
+    scopes: frozenset[Act] | None = None
+
+    @property
+    def owner(self) -> str:
+        """The newsroom to which what is entered belongs."""
+        return self.on_behalf_of or self.newsroom
+
+    def reach(self, act: Act) -> Reach:
+        """Return how far an act reaches for whoever edits."""
+        return reach(self.role, act, is_house=self.is_house, scopes=self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +157,7 @@ def _decide_one(
                 1,
                 Action.ADD,
                 RecordState.ACTIVE,
-                editing.newsroom,
+                editing.owner,
                 None,
                 _settled(operation.kind, operation.fields),
                 operation.path,
@@ -356,7 +375,7 @@ def _foreign_claims(
         return
     for one in steps:
         is_claim = kind_name(one.record_id) == "claim"
-        if is_claim and one.newsroom != editing.newsroom and one.record_id not in pointed_on:
+        if is_claim and one.newsroom != editing.owner and one.record_id not in pointed_on:
             yield NotYours(
                 f"{one.record_id} is the claim of another newsroom; answer it with a claim of "
                 "your own",

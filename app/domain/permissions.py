@@ -1,0 +1,114 @@
+"""Who may do what: one table, from role and act to how far it reaches.
+
+Whoever acts has a role in a newsroom. In the house newsroom, the ledger's own, a role
+reaches over the whole ledger; in a partner's it reaches over what is that newsroom's:
+its claims, proposals, editors and keys. A key may carry scopes, which narrow the role
+and never widen it.
+
+Nothing else decides over it. Surfaces ask before a plan is compiled, commands before
+they look anything up; docs/access.md prints this table, and a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.domain.codes import Code, Role
+
+
+class Act(Code):
+    """One thing that may be allowed; a key's scopes are a list of these."""
+
+    READ = "READ", "Read what is public: records, history, findings, the log."
+    READ_PROPOSALS = "READ_PROPOSALS", "Read proposals, and what was said about them."
+    READ_INTERNAL = "READ_INTERNAL", "Read the internal notes of changesets."
+    READ_ACCESS = "READ_ACCESS", "Read who holds which role and key, and held it when."
+    READ_TRAFFIC = "READ_TRAFFIC", "Read the access log: who asked what, and when."
+    PROPOSE = "PROPOSE", "Make proposals; comment on, revise and withdraw one's own."
+    COMMIT = "COMMIT", "Commit and revert edits."
+    DECIDE = "DECIDE", "Comment on, return, accept and reject proposals."
+    REDACT = "REDACT", "Remove content for a legal reason."
+    OWN_KEYS = "OWN_KEYS", "Rotate and revoke one's own keys."
+    MANAGE_ACCESS = "MANAGE_ACCESS", "Enter editors, change roles, give out and revoke keys."
+
+
+class Reach(Code):
+    """How far an act reaches."""
+
+    NONE = "NONE", "It is not allowed."
+    NEWSROOM = "NEWSROOM", "What is the own newsroom's."
+    LEDGER = "LEDGER", "The whole ledger."
+
+
+_N, _L = Reach.NEWSROOM, Reach.LEDGER
+
+ROLES: Final[Mapping[Role, Mapping[Act, Reach]]] = {
+    Role.READER: {
+        Act.READ: _L,
+        Act.OWN_KEYS: _N,
+    },
+    Role.CONTRIBUTOR: {
+        Act.READ: _L,
+        Act.READ_PROPOSALS: _N,
+        Act.PROPOSE: _N,
+        Act.OWN_KEYS: _N,
+    },
+    Role.EDITOR: {
+        Act.READ: _L,
+        Act.READ_PROPOSALS: _L,
+        Act.READ_INTERNAL: _N,
+        Act.PROPOSE: _N,
+        Act.COMMIT: _L,
+        Act.DECIDE: _L,
+        Act.OWN_KEYS: _N,
+    },
+    Role.AUDITOR: {
+        Act.READ: _L,
+        Act.READ_PROPOSALS: _L,
+        Act.READ_INTERNAL: _L,
+        Act.READ_ACCESS: _L,
+        Act.READ_TRAFFIC: _L,
+        Act.OWN_KEYS: _N,
+    },
+    Role.ADMIN: {
+        Act.READ: _L,
+        Act.READ_PROPOSALS: _L,
+        Act.READ_INTERNAL: _L,
+        Act.READ_ACCESS: _L,
+        Act.READ_TRAFFIC: _L,
+        Act.PROPOSE: _N,
+        Act.COMMIT: _L,
+        Act.DECIDE: _L,
+        Act.REDACT: _L,
+        Act.OWN_KEYS: _N,
+        Act.MANAGE_ACCESS: _L,
+    },
+}
+"""What each role reaches in the house newsroom; an act that is not named is not allowed."""
+
+HOUSE_ONLY: Final = frozenset({Act.REDACT})
+"""What concerns the whole ledger or nothing: no partner may do it."""
+
+
+def reach(role: Role, act: Act, *, is_house: bool, scopes: frozenset[Act] | None = None) -> Reach:
+    """Return how far `act` reaches for a role in a newsroom, as far as `scopes` let it.
+
+    Reading what is public is never narrowed: anybody may do it without a key.
+    """
+    if scopes is not None and act not in scopes and act is not Act.READ:
+        return Reach.NONE
+    widest = ROLES[role].get(act, Reach.NONE)
+    if is_house or act is Act.READ:
+        return widest
+    if act in HOUSE_ONLY:
+        return Reach.NONE
+    return min(widest, Reach.NEWSROOM, key=_WIDTH.index)
+
+
+_WIDTH: Final = (Reach.NONE, Reach.NEWSROOM, Reach.LEDGER)
+
+
+def holders_of(act: Act) -> tuple[Role, ...]:
+    """Return the roles that may do something, for the words of a refusal."""
+    return tuple(role for role in Role if act in ROLES[role])
