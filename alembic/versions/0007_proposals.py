@@ -1,0 +1,23 @@
+"""Proposals: changesets that are asked for, and what was decided on them.
+
+What happens to existing rows: nothing; no row is written.
+
+What it locks, and for how long: nothing.
+
+How to go back: `downgrade`; nothing is lost.
+"""
+
+from __future__ import annotations
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change nothing yet."""
+
+
+def downgrade() -> None:
+    """Change nothing back."""
