@@ -3,7 +3,8 @@
     CorrigendaError
     ├── InvalidValue              a value that no field can hold (becomes a refusal with its place)
     │   ├── UnknownRef            … because it names a ref that nothing defines
-    │   └── OtherKind             … because it names a record of another kind
+    │   ├── OtherKind             … because it names a record of another kind
+    │   └── AddressRefused        … because it leads where no request of ours may go
     ├── Refusal                   an editor can act on it: `userErrors` of the payload
     │   ├── InvalidInput          INVALID_INPUT
     │   ├── UnknownRecord         UNKNOWN_RECORD
@@ -18,6 +19,7 @@
     │   ├── NothingToRedact       NOTHING_TO_REDACT
     │   └── IdempotencyKeyReused  IDEMPOTENCY_KEY_REUSED
     ├── Refused                   several refusals of one changeset, together
+    ├── OutgoingFailed            another server could not be asked, or did not answer as it should
     ├── LoadStopped               one line of a dossier cannot be loaded; what came before it is
     ├── WrongRequest              the request cannot be served: GraphQL error with `extensions.code`
     │   ├── BadArgument           BAD_ARGUMENT
@@ -81,6 +83,20 @@ class UnknownRef(InvalidValue):
 
 class OtherKind(InvalidValue):
     """A reference to a record of another kind than the field takes."""
+
+
+class AddressRefused(InvalidValue):
+    """A URL, or a host's address, that no request of ours may go to."""
+
+
+class OutgoingFailed(CorrigendaError):
+    """Another server could not be reached, or answered too late, too long or not as it should."""
+
+    code = "OUTGOING_FAILED"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class Refusal(CorrigendaError):
