@@ -12,7 +12,9 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from app.commands.idempotent import Sweeper
 from app.commands.keeping import Keeper, keeping_of
+from app.commands.submit import utc_now
 from app.domain.errors import Unauthenticated, Unready, WrongRequest
 from app.graphql.documents import Documents, require_valid
 from app.graphql.editing import Editing
@@ -74,6 +76,7 @@ def create_app(settings: Settings) -> Application:
         suggestions=settings.suggestions,
     )
     documents = _documents(settings, engine)
+    sweeper = Sweeper(database, utc_now)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -81,8 +84,10 @@ def create_app(settings: Settings) -> Application:
         await reader.start()
         try:
             await asyncio.to_thread(keeper.start)
+            sweeper.start()
             yield
         finally:
+            await asyncio.to_thread(sweeper.stop)
             await asyncio.to_thread(keeper.stop)
             await reader.stop()
             log.close()
@@ -104,7 +109,7 @@ def create_app(settings: Settings) -> Application:
             return refusal(*internal())
         answer = await engine.answer(
             source, request.variables, request.operation_name, viewer,
-            queries_only=reads_only, has=has,
+            queries_only=reads_only, has=has, idempotency_key=request.idempotency_key,
         )  # fmt: skip
         if request.source and request.persisted and not answer.is_request_error:
             documents.register(request.persisted, source)

@@ -8,9 +8,6 @@ changeset is atomic: all of its operations or none.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 import random
 import secrets
 import time
@@ -20,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from app.commands import evidence
+from app.commands.idempotent import Keyed, earlier_answer, keyed_by, remember, under_way
 from app.commands.redact import Gaps, check_may_redact, decide_redaction, named, redacting
 from app.commands.sealing import revisions_subtree, seal_headers, seal_step
 from app.domain import ids
@@ -35,7 +33,6 @@ from app.domain.decisions import (
 )
 from app.domain.errors import (
     Forbidden,
-    IdempotencyKeyReused,
     InvalidInput,
     InvalidValue,
     Path,
@@ -59,7 +56,6 @@ from app.domain.records import Record, Step, kind_name
 from app.domain.redacting import REDACTED_HEADER, Redact, parse_redact
 from app.domain.reverting import Made, pointed_on, refuse_gaps, revert
 from app.domain.warnings import REFERENCES_STAY, Caution
-from app.store import idempotency
 from app.store.database import (
     BrokenOff,
     Connection,
@@ -67,7 +63,8 @@ from app.store.database import (
     require_writable,
     write_transaction,
 )
-from app.store.ledger import Appended, Clock, Prepared, append, instant_text
+from app.store.idempotency import Answered
+from app.store.ledger import Clock, Prepared, append, instant_text
 from app.store.records import (
     is_redaction,
     load_as_of,
@@ -98,7 +95,8 @@ def utc_now() -> datetime:
 class Submission:
     """One edit as it comes in: a `CommitInput`, or the position to be reverted.
 
-    Of kind REDACTION the body is a `RedactInput`.
+    Of kind REDACTION the body is a `RedactInput`. `at_once` says that an edit under the same
+    idempotency key that is under way is refused, and not waited for.
 
     `ids` gives the ids that added records are to have, by ref; `known` the refs
     that earlier changesets of the same dossier defined; `origin` is what the
@@ -116,6 +114,7 @@ class Submission:
     known: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, Any] | None = None
     gaps: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,8 @@ class Outcome:
     """What came of a submission.
 
     Of a dry run `position` is None and `preview` what was read inside of it.
-    `refs` maps the local refs of the input to the ids of the records.
+    `refs` maps the local refs of the input to the ids of the records. `is_replayed` says
+    that it is the answer of an earlier submission with the same idempotency key.
     """
 
     position: int | None
@@ -133,6 +133,7 @@ class Outcome:
     warnings: tuple[Caution, ...]
     refs: Mapping[str, str]
     preview: Any = None
+    is_replayed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,15 @@ class _Decided:
 
 _Parsed: TypeAlias = Commit | Redact | None
 """What is asked for; None is a revert."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A submission, what was read out of it, and the idempotency key that it came under."""
+
+    submission: Submission
+    parsed: _Parsed
+    keyed: Keyed | None
 
 
 def submit(
@@ -162,13 +172,13 @@ def submit(
     where it is not what was published. What the database broke off (a deadlock,
     a doublet that came in between) is tried again.
     """
-    parsed = _parse(submission, clock)
+    asked = _ask(submission, clock)
     # Before anything is looked up; `append` asks again.
     require_writable(engine)
     for attempt in range(ATTEMPTS):
         try:
-            with write_transaction(engine) as connection:
-                outcome = _carry_out(connection, submission, parsed, clock, preview)
+            with under_way(engine, asked.keyed), write_transaction(engine) as connection:
+                outcome = _carry_out(connection, asked, clock, preview)
                 if submission.dry_run:
                     connection.rollback()
                 return outcome
@@ -195,19 +205,16 @@ def submit_within(
     preview: Preview | None = None,
 ) -> Outcome:
     """Do the same inside a transaction of the caller's, who commits or rolls back."""
-    return _carry_out(connection, submission, _parse(submission, clock), clock, preview)
+    return _carry_out(connection, _ask(submission, clock), clock, preview)
 
 
 def _carry_out(
-    connection: Connection,
-    submission: Submission,
-    parsed: _Parsed,
-    clock: Clock,
-    preview: Preview | None,
+    connection: Connection, asked: _Asked, clock: Clock, preview: Preview | None
 ) -> Outcome:
-    earlier = _earlier_answer(connection, submission)
+    submission, parsed, keyed = asked.submission, asked.parsed, asked.keyed
+    earlier = earlier_answer(connection, keyed, clock())
     if earlier is not None:
-        return earlier
+        return _answered(connection, submission, earlier)
     decided = _decide(connection, submission, parsed)
     warnings = (
         *decided.warnings,
@@ -219,13 +226,23 @@ def _carry_out(
     if submission.dry_run:
         read = None if preview is None else preview(connection, appended.position)
         return Outcome(None, None, None, None, warnings, refs, read)
-    _remember(connection, submission, appended, warnings)
+    remember(
+        connection,
+        keyed,
+        at=appended.recorded_at,
+        position=appended.position,
+        warnings=warnings,
+    )
     return Outcome(
         appended.position, prepared.id, appended.recorded_at, appended.leaf_hash, warnings, refs
     )
 
 
 # --- parsing ------------------------------------------------------------------
+
+
+def _ask(submission: Submission, clock: Clock) -> _Asked:
+    return _Asked(submission, _parse(submission, clock), _keyed(submission))
 
 
 def _parse(submission: Submission, clock: Clock) -> _Parsed:
@@ -273,22 +290,20 @@ def _changeset_id(made_at: datetime) -> str:
 # --- idempotency --------------------------------------------------------------
 
 
-def _earlier_answer(connection: Connection, submission: Submission) -> Outcome | None:
-    if submission.idempotency_key is None or submission.dry_run:
+def _keyed(submission: Submission) -> Keyed | None:
+    """Return the submission under its idempotency key; a dry run has none."""
+    if submission.dry_run:
         return None
-    found = idempotency.find(connection, _scoped_key(submission))
-    if found is None:
-        return None
-    if not hmac.compare_digest(found.payload, _payload_hmac(submission)):
-        raise Refused(
-            (
-                IdempotencyKeyReused(
-                    "this idempotency key was used for another edit; use a new key for a new edit",
-                    path=("idempotencyKey",),
-                ),
-            )
-        )
-    made = load_made(connection, found.position)
+    # `commit`, `revert` and `redact` differ in what they take; a name would add nothing.
+    said = [submission.body, submission.reverts]
+    return keyed_by(
+        submission.editing, submission.idempotency_key, said, at_once=submission.at_once
+    )
+
+
+def _answered(connection: Connection, submission: Submission, found: Answered) -> Outcome:
+    """Return the outcome that an earlier submission with the same key had."""
+    made = () if found.position is None else load_made(connection, found.position)
     added = [one.record_id for one in made if one.action is Action.ADD]
     return Outcome(
         found.position,
@@ -297,6 +312,7 @@ def _earlier_answer(connection: Connection, submission: Submission) -> Outcome |
         found.leaf_hash,
         found.warnings,
         _refs_again(submission.body, added),
+        is_replayed=True,
     )
 
 
@@ -313,35 +329,6 @@ def _refs_again(body: Mapping[str, Any], added: list[str]) -> dict[str, str]:
         for inner, record_id in zip(asked, added, strict=True)
         if inner.get("ref") is not None
     }
-
-
-def _remember(
-    connection: Connection,
-    submission: Submission,
-    appended: Appended,
-    warnings: tuple[Caution, ...],
-) -> None:
-    if submission.idempotency_key is not None:
-        idempotency.remember(
-            connection, _scoped_key(submission), _payload_hmac(submission), appended, warnings
-        )
-
-
-def _scoped_key(submission: Submission) -> str:
-    text = f"{submission.editing.editor}\n{submission.idempotency_key}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _payload_hmac(submission: Submission) -> str:
-    payload = {
-        name: value
-        for name, value in submission.body.items()
-        if name not in ("idempotencyKey", "dryRun")
-    }
-    # Sorted, not canonical JSON: that refuses numbers which a body may well hold.
-    message = json.dumps([payload, submission.reverts], sort_keys=True).encode()
-    key = (submission.idempotency_key or "").encode()
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
 
 
 # --- deciding -----------------------------------------------------------------

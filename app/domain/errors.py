@@ -36,6 +36,8 @@
     │   │   └── TooCostly         TOO_COSTLY
     │   ├── IntrospectionOff      INTROSPECTION_DISABLED
     │   ├── ReadTimedOut          READ_TIMED_OUT
+    │   ├── IdempotencyInProgress IDEMPOTENCY_IN_PROGRESS
+    │   ├── IdempotencyMismatch   IDEMPOTENCY_KEY_REUSED
     │   ├── Unauthenticated       UNAUTHENTICATED
     │   └── Forbidden             FORBIDDEN
     └── Unready                   the operator has to act first
@@ -345,6 +347,24 @@ class ReadTimedOut(WrongRequest):
     """A read that took longer than the server lets it."""
 
     code = "READ_TIMED_OUT"
+
+
+class IdempotencyInProgress(WrongRequest):
+    """The request that came first with this idempotency key is still under way."""
+
+    code = "IDEMPOTENCY_IN_PROGRESS"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the first request with this idempotency key is still under way; send this again, "
+            "and it gets the first one's answer"
+        )
+
+
+class IdempotencyMismatch(WrongRequest):
+    """`IdempotencyKeyReused` of a key that came as a header: the whole request is refused."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class Unauthenticated(WrongRequest):

@@ -16,7 +16,14 @@ from graphql import FieldNode, GraphQLObjectType, get_named_type
 
 from app.commands.submit import Outcome, Submission, submit
 from app.domain.codes import ChangesetKind
-from app.domain.errors import InvalidInput, ReadTimedOut, Refusal, Refused, TooDeep
+from app.domain.errors import (
+    IdempotencyKeyReused,
+    IdempotencyMismatch,
+    ReadTimedOut,
+    Refusal,
+    Refused,
+    TooDeep,
+)
 from app.graphql.compile import Plan, Selections, make_plan, read_of
 from app.graphql.engine import Context, members_of
 from app.reads.log import checkpoint_of
@@ -28,8 +35,6 @@ from app.store.read_limits import READ_TIMEOUT_S, read_limits
 from app.store.reading import Moment, Scope
 
 Finished: TypeAlias = dict[str, orjson.Fragment]
-
-_MAX_KEY = 200
 
 
 class Editing:
@@ -46,7 +51,8 @@ class Editing:
         submission = Submission(
             body=given,
             editing=context.viewer.to_commit(),
-            idempotency_key=given.get("idempotencyKey"),
+            idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
+            at_once=context.at_once,
             dry_run=bool(given.get("dryRun")),
         )
         return await self._submit(context, nodes, submission)
@@ -58,7 +64,8 @@ class Editing:
         submission = Submission(
             body=given,
             editing=context.viewer.to_commit(),
-            idempotency_key=given.get("idempotencyKey"),
+            idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
+            at_once=context.at_once,
             dry_run=bool(given.get("dryRun")),
             reverts=given["changeset"],
         )
@@ -72,7 +79,8 @@ class Editing:
             body=given,
             editing=context.viewer.to_redact(),
             kind=ChangesetKind.REDACTION,
-            idempotency_key=given.get("idempotencyKey"),
+            idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
+            at_once=context.at_once,
             dry_run=bool(given.get("dryRun")),
         )
         return await self._submit(context, nodes, submission)
@@ -83,27 +91,23 @@ class Editing:
         payload = _Payload(context, nodes, self._read_timeout)
         payload.check()
         try:
-            _check_key(submission.idempotency_key)
             outcome = await asyncio.to_thread(
                 submit, self._database, submission, preview=payload.preview
             )
         except Refused as fault:
+            _raise_mismatch(context, fault)
             return await payload.refused(fault.refusals)
+        context.is_replayed = outcome.is_replayed and context.at_once
         if outcome.position is not None:
             context.position = outcome.position
         return await payload.done(outcome)
 
 
-def _check_key(key: str | None) -> None:
-    if key is not None and not (key.strip() and len(key) <= _MAX_KEY and key.isprintable()):
-        raise Refused(
-            (
-                InvalidInput(
-                    f"idempotencyKey must be 1 to {_MAX_KEY} printable characters",
-                    path=("idempotencyKey",),
-                ),
-            )
-        )
+def _raise_mismatch(context: Context, fault: Refused) -> None:
+    """Raise what refuses a whole request, if its key came beside it and not in the input."""
+    for refusal in fault.refusals:
+        if isinstance(refusal, IdempotencyKeyReused) and context.at_once:
+            raise IdempotencyMismatch(refusal.message) from fault
 
 
 class _Payload:

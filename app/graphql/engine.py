@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
@@ -32,7 +32,17 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from app.domain.errors import CorrigendaError, OverLimit, TooCostly, TooDeep, TooLarge, WrongRequest
+from app.domain.errors import (
+    BadRequest,
+    CorrigendaError,
+    IdempotencyInProgress,
+    IdempotencyMismatch,
+    OverLimit,
+    TooCostly,
+    TooDeep,
+    TooLarge,
+    WrongRequest,
+)
 from app.domain.limits import DEFAULTS, Limits
 from app.graphql.caching import Answers, Found, Question
 from app.graphql.compile import (
@@ -115,6 +125,7 @@ class Answer:
     `is_partial` that there are errors beside it. `is_pure` says that nothing but
     the log, and what the viewer may see, decides over the answer, which `tag`
     then names; where the client has it already, `is_unchanged`, there is no body.
+    `is_replayed` says that it is the first answer to a request that came again.
     """
 
     body: bytes
@@ -124,6 +135,7 @@ class Answer:
     is_pure: bool = False
     tag: str | None = None
     is_unchanged: bool = False
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +168,10 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that can be executed: which operation, with which variables, by whom."""
+    """A request that can be executed: which operation, with which variables, by whom.
+
+    `idempotency_key` came beside it, for its one mutation.
+    """
 
     source: str
     document: DocumentNode
@@ -166,6 +181,7 @@ class Asked:
     variables: VariableValues
     raw_variables: Mapping[str, Any]
     viewer: Viewer
+    idempotency_key: str | None = None
 
 
 class Engine:
@@ -213,6 +229,7 @@ class Engine:
         *,
         queries_only: bool = False,
         has: Callable[[str], bool] | None = None,
+        idempotency_key: str | None = None,
     ) -> Answer:
         """Return the response to one request; it never raises for what a client sent.
 
@@ -224,6 +241,7 @@ class Engine:
             )
             if isinstance(asked, Answer):
                 return asked
+            asked = _under_key(asked, idempotency_key)
             return await self._execute(asked, has)
         except GraphQLError as fault:
             # What has no code of its own is a variable that does not fit where it stands.
@@ -411,6 +429,8 @@ class Engine:
             hide_suggestions=self._hide_suggestions,
         )
         result = executing if isinstance(executing, ExecutionResult) else await executing
+        if asked.idempotency_key is not None and result.errors:
+            _raise_about_key(result.errors)
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [shown_error(error) for error in result.errors]
@@ -420,7 +440,9 @@ class Engine:
         if asked.operation.definition.operation is OperationType.MUTATION:
             published = await self.newest_checkpoint()
             answer["extensions"] |= {} if published is None else {"checkpoint": published.note}
-        return Answer(orjson.dumps(answer), is_partial=bool(result.errors))
+        return Answer(
+            orjson.dumps(answer), is_partial=bool(result.errors), is_replayed=context.is_replayed
+        )
 
     async def newest_checkpoint(self) -> Published | None:
         """Return the newest checkpoint for whoever has written: those who keep it are witnesses.
@@ -450,6 +472,7 @@ class Context:
     asked: Asked
     finished: Mapping[str, orjson.Fragment]
     position: int | None = None
+    is_replayed: bool = False
 
     @property
     def viewer(self) -> Viewer:
@@ -460,6 +483,51 @@ class Context:
     def variables(self) -> VariableValues:
         """The coerced variables."""
         return self.asked.variables
+
+    def idempotency_key(self, given: str | None) -> str | None:
+        """Return the key of a mutation: that of its input, or the one beside the request.
+
+        Raises `BadRequest` where both are there and differ.
+        """
+        beside = self.asked.idempotency_key
+        if beside is not None and given not in (None, beside):
+            raise BadRequest(
+                "the Idempotency-Key header and idempotencyKey of the input differ; send one of "
+                "them, or the same in both"
+            )
+        return given if beside is None else beside
+
+    @property
+    def at_once(self) -> bool:
+        """Whether a key that is under way is refused: who sent it as a header knows the status."""
+        return self.asked.idempotency_key is not None
+
+
+def _under_key(asked: Asked, key: str | None) -> Asked:
+    """Return a request under the idempotency key that came beside it; a query needs none.
+
+    Raises `BadRequest` where it would stand for several mutations, or none.
+    """
+    definition, root = asked.operation.definition, asked.operation.root
+    if key is None or definition.operation is not OperationType.MUTATION:
+        return asked
+    selected = asked.operation.collect([definition.selection_set], root, asked.variables)
+    count = sum(nodes[0].name.value != "__typename" for nodes in selected.values())
+    if count != 1:
+        raise BadRequest(
+            f"the Idempotency-Key header goes with one mutation a request, this one has {count}; "
+            "send each by itself, or give each an idempotencyKey in its input"
+        )
+    return replace(asked, idempotency_key=key)
+
+
+def _raise_about_key(errors: Sequence[GraphQLError]) -> None:
+    """Raise what refuses the only mutation of a request for the key beside it."""
+    for error in errors:
+        if isinstance(
+            error.original_error, IdempotencyInProgress | IdempotencyMismatch | BadRequest
+        ):
+            raise error.original_error
 
 
 def _question(asked: Asked) -> Question:

@@ -60,7 +60,7 @@ UNCOVERED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         (
             "idempotency.key", "idempotency.payload", "idempotency.position",
-            "idempotency.warnings", "idempotency.created_at",
+            "idempotency.warnings", "idempotency.created_at", "idempotency.answer",
         ),
         "it tells a client that repeats itself which answer it had, and may expire",
     ),

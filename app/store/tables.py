@@ -296,17 +296,20 @@ class Checkpoint(Table, table=True):
 class Idempotency(Table, table=True):
     """Which position answered which idempotency key; holds no content.
 
-    `key` is a digest of editor and key, `payload` an HMAC under the key itself,
-    so that nothing here lets a redacted payload be guessed. `warnings` are codes and ids.
+    `key` is a digest of who sent it and the key, `payload` an HMAC under the key itself,
+    so that nothing here lets a redacted payload be guessed. `warnings` are codes and ids,
+    and so is `answer`, beside numbers. Nothing was written where there is no position.
     """
 
     __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_created_at", "created_at"),)
 
     key: str = _text(nullable=False, primary_key=True)
     payload: str = _text(nullable=False)
-    position: int = _position(foreign_key="changeset.position")
+    position: int | None = _position(nullable=True, foreign_key="changeset.position")
     warnings: Any = _document()
     created_at: str = _text(nullable=False)
+    answer: Any = _document()
 
 
 # --- the records --------------------------------------------------------------

@@ -8,6 +8,7 @@ bytes to the database's JSON with nothing in between.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -16,7 +17,12 @@ import orjson
 
 from app.web.conditional import names_any, names_tag
 from app.web.negotiation import best_of
-from app.web.requests import Request, request_of_json, request_of_query_string
+from app.web.requests import (
+    Request,
+    idempotency_key_of,
+    request_of_json,
+    request_of_query_string,
+)
 from app.web.statuses import (
     JSON_TYPE,
     PARTIAL_SUCCESS,
@@ -76,6 +82,10 @@ class Reply(Protocol):
     @property
     def is_unchanged(self) -> bool:
         """Whether the client has this answer already."""
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether it is the first answer to a request that came again."""
 
 
 class Answers(Protocol):
@@ -139,7 +149,8 @@ class GraphQLOverHTTP:
     ) -> None:
         answer = await self._answers(request, _authorization(headers), reads_only=False, has=None)
         status, shown = self._status(answer, media)
-        await _send_json(send, status, shown, answer.body, _about(answer.code))
+        extra = [*_about(answer.code), *([_REPLAYED] if answer.is_replayed else [])]
+        await _send_json(send, status, shown, answer.body, extra)
 
     async def _read(
         self, query_string: bytes, headers: Mapping[bytes, bytes], media: str | None, send: Send
@@ -212,7 +223,8 @@ async def _posted(
             raise Wrong("UNSUPPORTED_MEDIA_TYPE", "send the request in UTF-8")
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise Wrong("UNSUPPORTED_MEDIA_TYPE", "send the request without a Content-Encoding")
-    return request_of_json(await _body(headers, receive))
+    key = idempotency_key_of(headers.get(b"idempotency-key"))
+    return replace(request_of_json(await _body(headers, receive)), idempotency_key=key)
 
 
 _UTF_8: Final = (b"utf-8", b"utf8")
@@ -240,6 +252,7 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
 
 _VARY: Final[Header] = (b"vary", b"Accept, Authorization")
 _NO_STORE: Final[Header] = (b"cache-control", b"no-store")
+_REPLAYED: Final[Header] = (b"idempotency-replayed", b"true")
 
 
 def _caching(answer: Reply, mark: str, *, is_private: bool) -> list[Header]:
@@ -263,6 +276,8 @@ def _about(code: str | None, allowed: bytes = _ALLOWED) -> list[Header]:
             return [(b"allow", allowed)]
         case "UNAUTHENTICATED":
             return [(b"www-authenticate", b"Bearer")]
+        case "IDEMPOTENCY_IN_PROGRESS":
+            return [(b"retry-after", b"1")]
         case _:
             return []
 

@@ -7,6 +7,7 @@ stands twice, bytes that are not UTF-8, numbers that JSON does not have.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +33,7 @@ class Request:
     The document comes as its text (`source`), or by a name that is known here:
     `document_id` is `documentId` or Relay's `id`, `persisted` the hash of
     Apollo's automatic persisted queries, which may also come beside the text.
+    `idempotency_key` comes as a header.
     """
 
     source: str | None
@@ -39,6 +41,7 @@ class Request:
     operation_name: str | None = None
     document_id: str | None = None
     persisted: str | None = None
+    idempotency_key: str | None = None
 
 
 def request_of_json(body: bytes) -> Request:
@@ -66,6 +69,27 @@ def request_of_query_string(query_string: bytes) -> Request:
             raise Wrong("BAD_REQUEST", _NEEDED) from None
         raise Wrong("BAD_JSON", "the query string cannot be read as UTF-8 parameters") from None
     return _request(_parameters(pairs))
+
+
+def idempotency_key_of(header: bytes | None) -> str | None:
+    """Return the key in an `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header).
+
+    It is a quoted string of RFC 9651 (3.3.3); a word without quotes is taken as well.
+    """
+    if header is None:
+        return None
+    match = _QUOTED_KEY.fullmatch(text := header.decode("latin-1").strip())
+    if match is not None:
+        return _ESCAPED.sub(r"\1", match[1])
+    if _BARE_KEY.fullmatch(text):
+        return text
+    raise Wrong("BAD_REQUEST", 'Idempotency-Key must be one string in quotes: "8e03978e-40d5"')
+
+
+_QUOTED_KEY: Final = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
+_ESCAPED: Final = re.compile(r'\\(["\\])')
+_BARE_KEY: Final = re.compile(r"[!#-+\--:=@-\[\]-~]+")
+"""Printable ASCII but space, quotes, commas, semicolons, angle brackets and backslashes."""
 
 
 def _parameters(pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -28,6 +28,12 @@ _MALFORMED: Final[Mapping[str, int]] = {
 }
 """Codes whose status says the same in every media type: nothing was read as GraphQL."""
 
+_OF_A_KEY: Final[Mapping[str, int]] = {
+    "IDEMPOTENCY_IN_PROGRESS": 409,
+    "IDEMPOTENCY_KEY_REUSED": 422,
+}
+"""Codes whose status the draft of the Idempotency-Key header gives (2.7), to every client."""
+
 _REFUSED: Final[Mapping[str, int]] = {
     "GRAPHQL_PARSE_FAILED": 400,
     "PERSISTED_QUERY_NOT_FOUND": 400,
@@ -49,6 +55,8 @@ class Wrong(Exception):
 
 def status_of(code: str, media: str, codes: StatusCodes) -> int:
     """Return the status of an answer without data whose first error has this code."""
+    if code in _OF_A_KEY:
+        return _OF_A_KEY[code]
     if code not in _MALFORMED and media != RESPONSE_TYPE:
         # Who asks for application/json alone takes any other status for no GraphQL.
         return 200
