@@ -94,9 +94,14 @@ class Newsroom:
 
     @classmethod
     def founded(
-        cls, engine: Engine, name: str = "House desk", role: Role = Role.EDITOR
+        cls,
+        engine: Engine,
+        name: str = "House desk",
+        role: Role = Role.EDITOR,
+        *,
+        house: bool = True,
     ) -> Newsroom:
-        """Enter a newsroom with one editor."""
+        """Enter a newsroom with one editor: the house, unless it is to be a partner."""
         now = utc_now()
         newsroom = fresh_id("newsroom", int(now.timestamp() * 1000))
         with engine.begin() as connection:
@@ -105,10 +110,10 @@ class Newsroom:
                 "newsroom",
                 id=newsroom,
                 name=name,
-                house=False,
+                house=house,
                 created_at=instant_text(now),
             )
-        return cls(engine, Editing("", newsroom, role, "")).colleague("Ann", role)
+        return cls(engine, Editing("", newsroom, role, "", is_house=house)).colleague("Ann", role)
 
     def colleague(self, name: str, role: Role | None = None) -> Newsroom:
         """Enter another editor of the same newsroom."""
@@ -125,7 +130,7 @@ class Newsroom:
                 role=given,
                 created_at=instant_text(now),
             )
-        return replace(self, editing=Editing(editor, self.editing.newsroom, given, name))
+        return replace(self, editing=replace(self.editing, editor=editor, role=given, name=name))
 
     # --- writing --------------------------------------------------------------
 

@@ -61,7 +61,8 @@ def redact(  # noqa: PLR0913, PLR0917 - each an option of the command
     from app.commands import access
     from app.commands.redact import asked_for, told
     from app.commands.submit import Submission, submit
-    from app.domain.codes import ChangesetKind, Role
+    from app.domain.codes import ChangesetKind
+    from app.domain.permissions import Act
 
     body = asked_for(
         record=record, version=version, fields=field, position=position, texts=text,
@@ -69,7 +70,7 @@ def redact(  # noqa: PLR0913, PLR0917 - each an option of the command
     )  # fmt: skip
     with open_ledger(settings_from(database_url=database_url)) as engine:
         with open_reading(engine) as connection:
-            editing = access.editing_as(connection, editor, roles=(Role.ADMIN,))
+            editing = access.editing_as(connection, editor, act=Act.REDACT)
         submission = Submission(body, editing, ChangesetKind.REDACTION, dry_run=dry_run)
         outcome = submit(engine, submission, preview=told)
         if dry_run:

@@ -16,12 +16,12 @@ from app.domain import keys, texts
 from app.domain.codes import Role
 from app.domain.decisions import Editing
 from app.domain.errors import InvalidInput, InvalidValue, Refused
+from app.domain.permissions import Act, holders_of, phrase
 from app.store import access
 from app.store.database import Connection, Engine, write_transaction
 from app.store.ledger import Clock, instant_text
 
 NAME_LIMIT: Final = 200
-_MAY_WRITE: Final = (Role.EDITOR, Role.ADMIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,45 +103,38 @@ def revoke_key(engine: Engine, key_id: str, *, clock: Clock = utc_now) -> None:
         raise _refused(f"there is no key {_shown(key_id)}; `corrigenda key list` names them", "key")
 
 
-def editing_as(
-    connection: Connection, editor: str | None, *, roles: Sequence[Role] = _MAY_WRITE
-) -> Editing:
-    """Return who edits: the editor of an id or name, or the only one of `roles`.
+def editing_as(connection: Connection, editor: str | None, *, act: Act = Act.COMMIT) -> Editing:
+    """Return who acts: the editor of an id or name, or the only one who may.
 
-    Raises `Refused` for an editor that is not known, retired, ambiguous, or of
-    another role.
+    Raises `Refused` for an editor that is not known, retired, ambiguous, or who may not.
     """
-    holder = _only_writer(connection, roles) if editor is None else _one_editor(connection, editor)
-    if holder["role"] not in roles:
-        raise _refused(
-            f"{holder['name']} is {holder['role']}; only {_listed(roles)} may do this", "editor"
-        )
-    return Editing(holder["id"], holder["newsroom"], Role(holder["role"]), holder["name"])
+    holder = _only_one(connection, act) if editor is None else _one_editor(connection, editor)
+    editing = _editing(holder)
+    if act not in editing.acts:
+        raise _refused(f"{editing.name}: {editing.refusal(act).message}", "editor")
+    return editing
 
 
-def _listed(roles: Sequence[Role]) -> str:
-    return " and ".join(roles)
+def _editing(row: access.Row) -> Editing:
+    role, house = Role(row["role"]), bool(row["house"])
+    return Editing(row["id"], row["newsroom"], role, row["name"], is_house=house)
 
 
-def _only_writer(connection: Connection, roles: Sequence[Role]) -> access.Row:
-    writers = [
+def _only_one(connection: Connection, act: Act) -> access.Row:
+    able = [
         one
         for one in access.editors(connection)
-        if one["role"] in roles and one["retired_at"] is None
+        if one["retired_at"] is None and act in _editing(one).acts
     ]
-    if len(writers) == 1:
-        return writers[0]
-    if not writers:
-        raise _refused(
-            "nobody may commit yet; enter a newsroom and an editor first: "
-            "corrigenda newsroom add NAME, corrigenda editor add NAME --newsroom NAME"
-            if roles is _MAY_WRITE
-            else f"there is no {_listed(roles)} yet; enter one first: "
-            f"corrigenda editor add NAME --newsroom NAME --role {roles[0]}",
-            "editor",
-        )
-    may = "commit" if roles is _MAY_WRITE else "do this"
-    raise _refused(f"several editors may {may}; say who does: {_named(writers)}", "editor")
+    if len(able) == 1:
+        return able[0]
+    if able:
+        raise _refused(f"several editors may {phrase(act)}; say who does: {_named(able)}", "editor")
+    raise _refused(
+        f"nobody may {phrase(act)} yet; enter a newsroom and an editor first: corrigenda newsroom "
+        f"add NAME --house, corrigenda editor add NAME --newsroom NAME --role {holders_of(act)[0]}",
+        "editor",
+    )
 
 
 def _one_editor(connection: Connection, wanted: str) -> access.Row:

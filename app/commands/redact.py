@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.codes import Role
-from app.domain.errors import Forbidden
 from app.domain.records import Record, Step
 from app.domain.redacting import (
     Disclosed,
@@ -36,12 +34,6 @@ class Gaps:
     chosen: tuple[Disclosed, ...]
     steps: tuple[Step, ...]
     present: Mapping[str, Record]
-
-
-def check_may_redact(role: Role) -> None:
-    """Raise `Forbidden` for every role but ADMIN."""
-    if role is not Role.ADMIN:
-        raise Forbidden(f"the role {role} may not redact; ADMIN may")
 
 
 def decide_redaction(connection: Connection, asked: Redact, *, replaying: bool) -> Gaps:

@@ -18,10 +18,10 @@ from typing import Any, Final, TypeAlias
 
 from app.commands import evidence
 from app.commands.idempotent import Keyed, earlier_answer, keyed_by, remember, under_way
-from app.commands.redact import Gaps, check_may_redact, decide_redaction, named, redacting
+from app.commands.redact import Gaps, decide_redaction, named, redacting
 from app.commands.sealing import revisions_subtree, seal_headers, seal_step
 from app.domain import ids
-from app.domain.codes import Action, ChangesetKind, Role
+from app.domain.codes import Action, ChangesetKind
 from app.domain.decisions import (
     Editing,
     World,
@@ -32,7 +32,6 @@ from app.domain.decisions import (
     references,
 )
 from app.domain.errors import (
-    Forbidden,
     InvalidInput,
     InvalidValue,
     Path,
@@ -52,6 +51,7 @@ from app.domain.operations import (
     parse_commit,
     parse_reason,
 )
+from app.domain.permissions import Act
 from app.domain.records import Record, Step, kind_name
 from app.domain.redacting import REDACTED_HEADER, Redact, parse_redact
 from app.domain.reverting import Made, pointed_on, refuse_gaps, revert
@@ -82,8 +82,6 @@ Preview: TypeAlias = Callable[[Connection, int], Any]
 _PAUSE_S: Final = 0.02
 ATTEMPTS: Final = 8
 """How often a transaction is tried that the database itself broke off."""
-
-_MAY_COMMIT: Final = frozenset({Role.EDITOR, Role.ADMIN})
 
 
 def utc_now() -> datetime:
@@ -248,10 +246,9 @@ def _ask(submission: Submission, clock: Clock) -> _Asked:
 def _parse(submission: Submission, clock: Clock) -> _Parsed:
     """Return what is asked for, or None of a revert; needs no database."""
     if submission.kind is ChangesetKind.REDACTION:
-        check_may_redact(submission.editing.role)
+        submission.editing.require(Act.REDACT)
         return parse_redact(submission.body)
-    if submission.editing.role not in _MAY_COMMIT:
-        raise Forbidden(f"the role {submission.editing.role} may not commit; EDITOR and ADMIN may")
+    submission.editing.require(Act.COMMIT)
     if submission.reverts is not None:
         return None
     allot = _Allotter(submission.ids, clock())

@@ -15,9 +15,11 @@ from app.domain import claims
 from app.domain.codes import Action, RecordState, Role
 from app.domain.errors import (
     CycleFound,
+    Forbidden,
     InvalidInput,
     NotYours,
     Path,
+    ProposeInstead,
     Refusal,
     Refused,
     StaleVersion,
@@ -27,7 +29,7 @@ from app.domain.errors import (
 from app.domain.field_types import Derivations, Reference
 from app.domain.kinds import KINDS
 from app.domain.operations import Add, Merge, Operation, Restore, Retract, Revise
-from app.domain.permissions import Act, Reach, reach
+from app.domain.permissions import Act, Reach, allowed, forbidden, reach
 from app.domain.records import Record, Step, kind_name, with_fields
 
 
@@ -57,6 +59,20 @@ class Editing:
     def reach(self, act: Act) -> Reach:
         """Return how far an act reaches for whoever edits."""
         return reach(self.role, act, is_house=self.is_house, scopes=self.scopes)
+
+    @property
+    def acts(self) -> frozenset[Act]:
+        """Every act that reaches anywhere."""
+        return allowed(self.role, is_house=self.is_house, scopes=self.scopes)
+
+    def require(self, act: Act) -> None:
+        """Raise `Forbidden`, saying who may, where an act reaches nowhere."""
+        if act not in self.acts:
+            raise self.refusal(act)
+
+    def refusal(self, act: Act) -> Forbidden:
+        """Return the refusal of an act, in words that say who may."""
+        return forbidden(act, self.role, is_house=self.is_house, scopes=self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +127,7 @@ def decide(
     """Return the steps that the operations make, in their order.
 
     Raises `Refused` with every refusal: stale versions, wrong states, unknown
-    references, claims that do not fit, another newsroom's claims, cycles.
+    references, claims that do not fit, what is another's to change, cycles.
     """
     faults: list[Refusal] = []
     steps: list[Step] = []
@@ -141,7 +157,7 @@ def check(
         *_bad_references(steps, world),
         *_bad_merges(steps, world),
         *_unfit_claims(steps),
-        *_foreign_claims(steps, editing, pointed_on),
+        *_beyond_reach(steps, editing, pointed_on),
         *_cycles(steps, world),
     ]
 
@@ -368,14 +384,26 @@ def _lacks_its_value(one: Step) -> bool:
     return same and before.get("value") is None and one.fields.get("value") is None
 
 
-def _foreign_claims(
+def _beyond_reach(
     steps: Sequence[Step], editing: Editing, pointed_on: Collection[str]
 ) -> Iterable[Refusal]:
-    if editing.role is Role.ADMIN:
-        return
+    """Yield what is another's to change.
+
+    A claim is the word of the newsroom that entered it; what the ledger holds belongs to
+    the house. A partner commits claims of its own and proposes everything else.
+    """
+    is_narrow = editing.reach(Act.COMMIT) is not Reach.LEDGER
+    corrects_others = editing.reach(Act.CORRECT_OTHERS) is Reach.LEDGER
     for one in steps:
         is_claim = kind_name(one.record_id) == "claim"
-        if is_claim and one.newsroom != editing.owner and one.record_id not in pointed_on:
+        is_own = one.newsroom == (editing.newsroom if is_narrow else editing.owner)
+        if is_narrow and not is_claim:
+            yield ProposeInstead(
+                f"{editing.role} of a partner newsroom commits claims of its own newsroom and "
+                "nothing else; `propose` this to the house newsroom",
+                path=one.path,
+            )
+        elif is_claim and not (is_own or corrects_others or one.record_id in pointed_on):
             yield NotYours(
                 f"{one.record_id} is the claim of another newsroom; answer it with a claim of "
                 "your own",

@@ -13,6 +13,7 @@
     │   ├── StaleVersion          STALE_VERSION
     │   ├── CycleFound            CYCLE
     │   ├── NotYours              NOT_YOUR_CLAIM
+    │   ├── ProposeInstead        PROPOSE_INSTEAD
     │   ├── ExternalRefTaken      EXTERNAL_REF_TAKEN
     │   ├── RevertConflict        REVERT_CONFLICT
     │   ├── NotRedactable         NOT_REDACTABLE
@@ -164,6 +165,12 @@ class NotYours(Refusal):
     """A claim that another newsroom entered."""
 
     code = "NOT_YOUR_CLAIM"
+
+
+class ProposeInstead(Refusal):
+    """What the ledger holds is changed by the house; a partner proposes it."""
+
+    code = "PROPOSE_INSTEAD"
 
 
 class ExternalRefTaken(Refusal):

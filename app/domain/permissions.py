@@ -12,9 +12,11 @@ they look anything up; docs/access.md prints this table, and a test compares the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from app.domain.codes import Code, Role
+from app.domain.errors import Forbidden, Unauthenticated
 
 
 class Act(Code):
@@ -27,6 +29,7 @@ class Act(Code):
     READ_TRAFFIC = "READ_TRAFFIC", "Read the access log: who asked what, and when."
     PROPOSE = "PROPOSE", "Make proposals; comment on, revise and withdraw one's own."
     COMMIT = "COMMIT", "Commit and revert edits."
+    CORRECT_OTHERS = "CORRECT_OTHERS", "Commit edits of other newsrooms' claims."
     DECIDE = "DECIDE", "Comment on, return, accept and reject proposals."
     REDACT = "REDACT", "Remove content for a legal reason."
     OWN_KEYS = "OWN_KEYS", "Rotate and revoke one's own keys."
@@ -79,6 +82,7 @@ ROLES: Final[Mapping[Role, Mapping[Act, Reach]]] = {
         Act.READ_TRAFFIC: _L,
         Act.PROPOSE: _N,
         Act.COMMIT: _L,
+        Act.CORRECT_OTHERS: _L,
         Act.DECIDE: _L,
         Act.REDACT: _L,
         Act.OWN_KEYS: _N,
@@ -87,7 +91,7 @@ ROLES: Final[Mapping[Role, Mapping[Act, Reach]]] = {
 }
 """What each role reaches in the house newsroom; an act that is not named is not allowed."""
 
-HOUSE_ONLY: Final = frozenset({Act.REDACT})
+HOUSE_ONLY: Final = frozenset({Act.CORRECT_OTHERS, Act.REDACT})
 """What concerns the whole ledger or nothing: no partner may do it."""
 
 
@@ -109,6 +113,49 @@ def reach(role: Role, act: Act, *, is_house: bool, scopes: frozenset[Act] | None
 _WIDTH: Final = (Reach.NONE, Reach.NEWSROOM, Reach.LEDGER)
 
 
+ANYBODY: Final = frozenset({Act.READ})
+"""What needs no key."""
+
+
+@cache
+def allowed(role: Role, *, is_house: bool, scopes: frozenset[Act] | None = None) -> frozenset[Act]:
+    """Return every act that reaches anywhere."""
+    return frozenset(
+        act for act in Act if reach(role, act, is_house=is_house, scopes=scopes) is not Reach.NONE
+    )
+
+
 def holders_of(act: Act) -> tuple[Role, ...]:
     """Return the roles that may do something, for the words of a refusal."""
     return tuple(role for role in Role if act in ROLES[role])
+
+
+# --- refusals -----------------------------------------------------------------
+
+
+def keyless(act: Act) -> Unauthenticated:
+    """Return the refusal of an act to whoever shows no key."""
+    return Unauthenticated(
+        f"without a key nobody may {phrase(act)}; {_who_may(act)}: send the key as "
+        "'Authorization: Bearer ck_…'"
+    )
+
+
+def forbidden(
+    act: Act, role: Role, *, is_house: bool, scopes: frozenset[Act] | None = None
+) -> Forbidden:
+    """Return the refusal of an act to a role, in words that say who may."""
+    if scopes is not None and reach(role, act, is_house=is_house) is not Reach.NONE:
+        return Forbidden(f"{act} is not among the scopes of this key: it may not {phrase(act)}")
+    of = "" if is_house or act not in HOUSE_ONLY else " of a partner newsroom"
+    return Forbidden(f"the role {role}{of} may not {phrase(act)}; {_who_may(act)}")
+
+
+def phrase(act: Act) -> str:
+    """Return what an act is, as it goes on from "may"."""
+    return act.description[0].lower() + act.description[1:].rstrip(".")
+
+
+def _who_may(act: Act) -> str:
+    where = ", in the house newsroom" if act in HOUSE_ONLY else ""
+    return f"{' and '.join(holders_of(act))} may{where}"

@@ -103,26 +103,15 @@ class Operation:
         seen: set[str],
     ) -> None:
         for node in selections.selections:
-            if not _is_included(node, variables):
+            if not is_included(node, variables):
                 continue
             if isinstance(node, FieldNode):
                 key = node.alias.value if node.alias else node.name.value
                 found.setdefault(key, []).append(node)
                 continue
-            inner = self._fragment(node, seen)
+            inner = fragment_of(self, node, seen)
             if inner is not None and self._applies(inner, of):
                 self._collect(inner.selection_set, of, variables, found, seen)
-
-    def _fragment(
-        self, node: Any, seen: set[str]
-    ) -> InlineFragmentNode | FragmentDefinitionNode | None:
-        if isinstance(node, InlineFragmentNode):
-            return node
-        name = cast("FragmentSpreadNode", node).name.value
-        if name in seen:
-            return None
-        seen.add(name)
-        return self.fragments[name]
 
     def _applies(
         self, node: InlineFragmentNode | FragmentDefinitionNode, of: GraphQLObjectType
@@ -135,7 +124,21 @@ class Operation:
         return is_abstract_type(wanted) and self.schema.is_sub_type(wanted, of)
 
 
-def _is_included(node: Any, variables: VariableValues) -> bool:
+def fragment_of(
+    operation: Operation, node: Any, seen: set[str]
+) -> InlineFragmentNode | FragmentDefinitionNode | None:
+    """Return the fragment that a selection spreads; None for a named one that was `seen`."""
+    if isinstance(node, InlineFragmentNode):
+        return node
+    name = cast("FragmentSpreadNode", node).name.value
+    if name in seen:
+        return None
+    seen.add(name)
+    return operation.fragments[name]
+
+
+def is_included(node: Any, variables: VariableValues) -> bool:
+    """Whether @skip and @include leave a selection in."""
     skip = get_directive_values(GraphQLSkipDirective, node, variables)
     if skip and skip["if"]:
         return False

@@ -50,7 +50,7 @@ class Editing:
         """Write an edit, or tell what stands against it."""
         submission = Submission(
             body=given,
-            editing=context.viewer.to_commit(),
+            editing=context.viewer.editor,
             idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
             at_once=context.at_once,
             dry_run=bool(given.get("dryRun")),
@@ -63,7 +63,7 @@ class Editing:
         """Put back what an earlier changeset changed."""
         submission = Submission(
             body=given,
-            editing=context.viewer.to_commit(),
+            editing=context.viewer.editor,
             idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
             at_once=context.at_once,
             dry_run=bool(given.get("dryRun")),
@@ -77,7 +77,7 @@ class Editing:
         """Remove content for good, or tell what stands against it."""
         submission = Submission(
             body=given,
-            editing=context.viewer.to_redact(),
+            editing=context.viewer.editor,
             kind=ChangesetKind.REDACTION,
             idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
             at_once=context.at_once,

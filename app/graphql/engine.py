@@ -44,6 +44,7 @@ from app.domain.errors import (
     WrongRequest,
 )
 from app.domain.limits import DEFAULTS, Limits
+from app.domain.permissions import Act
 from app.graphql.caching import Answers, Found, Question
 from app.graphql.compile import (
     Operation,
@@ -55,6 +56,7 @@ from app.graphql.compile import (
 )
 from app.graphql.cost import Cost, estimate
 from app.graphql.demand import Demand, check_text, check_variables
+from app.graphql.rules import acts_of, refusal_for
 from app.graphql.schema import Executor, build_schema, core_schema
 from app.graphql.viewer import Viewer
 from app.reads.log import LogReading
@@ -162,6 +164,7 @@ class Prepared:
 
     operations: Mapping[str, Operation]
     plans: Mapping[str, Shelf[Shaped]] = field(default_factory=dict)
+    acts: Mapping[str, frozenset[Act]] = field(default_factory=dict)
     document: DocumentNode = field(default_factory=DocumentNode)
     refused: Answer | None = None
 
@@ -293,6 +296,10 @@ class Engine:
         )
         if not isinstance(coerced, VariableValues):
             return request_errors(coerced, "BAD_VARIABLES")
+        if not prepared.acts[name] <= viewer.acts:
+            fault = refusal_for(operation, coerced, viewer)
+            if fault is not None:
+                raise fault
         plans = prepared.plans[name]
         return Asked(source, prepared.document, name, operation, plans, coerced, variables, viewer)
 
@@ -312,7 +319,8 @@ class Engine:
             return Prepared({}, refused=request_errors(errors, "GRAPHQL_VALIDATION_FAILED"))
         operations = operations_of(self.core, document)
         plans: Mapping[str, Shelf[Shaped]] = {name: Shelf(self._plans) for name in operations}
-        return Prepared(operations, plans, document)
+        acts = {name: acts_of(operation) for name, operation in operations.items()}
+        return Prepared(operations, plans, acts, document)
 
     def _validate(self, document: DocumentNode, demand: Demand) -> Sequence[GraphQLError]:
         errors = validate(

@@ -47,7 +47,8 @@ class UserError:
 
     code: str = strawberry.field(
         description="What sort of thing: INVALID_INPUT, UNKNOWN_RECORD, WRONG_STATE, "
-        "STALE_VERSION, CYCLE, NOT_YOUR_CLAIM, EXTERNAL_REF_TAKEN, REVERT_CONFLICT, "
+        "STALE_VERSION, CYCLE, NOT_YOUR_CLAIM, PROPOSE_INSTEAD, EXTERNAL_REF_TAKEN, "
+        "REVERT_CONFLICT, "
         "NOT_REDACTABLE, NOTHING_TO_REDACT, IDEMPOTENCY_KEY_REUSED."
     )
     message: str = strawberry.field(description="What is wrong and what to do.")

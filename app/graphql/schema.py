@@ -14,6 +14,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from app.graphql.mutation import Mutation
 from app.graphql.query import Query
 from app.graphql.records import EVERY_TYPE
+from app.graphql.rules import require_rules
 from app.graphql.scalars import SCALARS, describe_enum_values
 
 
@@ -30,7 +31,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
 @cache
 def build_schema() -> strawberry.Schema:
-    """Return the schema; it is made once in a process."""
+    """Return the schema; it is made once in a process.
+
+    Raises `RulesIncomplete` for a field that nobody said who may ask for.
+    """
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
@@ -39,6 +43,7 @@ def build_schema() -> strawberry.Schema:
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     describe_enum_values(core_schema(schema))
+    require_rules(core_schema(schema))
     return schema
 
 

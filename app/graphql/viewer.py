@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from app.domain.codes import Role
 from app.domain.decisions import Editing
-from app.domain.errors import Forbidden
-
-_MAY_COMMIT: Final = frozenset({Role.EDITOR, Role.ADMIN})
+from app.domain.permissions import ANYBODY as KEYLESS
+from app.domain.permissions import Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +25,23 @@ class Viewer:
     @property
     def visibility(self) -> str:
         """What decides over what the viewer sees of the ledger; equal for equal views."""
-        return "" if self.editing is None else f"{self.editing.role}@{self.editing.newsroom}"
+        editing = self.editing
+        if editing is None:
+            return ""
+        scopes = "*" if editing.scopes is None else ",".join(sorted(editing.scopes))
+        house = "house" if editing.is_house else "partner"
+        return f"{editing.role}@{editing.newsroom} {house} {scopes}"
 
     @property
-    def may_commit(self) -> bool:
-        """Whether the viewer's role may commit."""
-        return self.role in _MAY_COMMIT
+    def acts(self) -> frozenset[Act]:
+        """Every act that the viewer may do, however far it reaches."""
+        return KEYLESS if self.editing is None else self.editing.acts
 
-    def to_commit(self) -> Editing:
-        """Return who commits; raise `Forbidden` for everybody who may not."""
+    @property
+    def editor(self) -> Editing:
+        """Who edits; only what asks for more than reading gets as far as asking for it."""
         if self.editing is None:
-            raise Forbidden(
-                "committing needs a key: send it as 'Authorization: Bearer ck_…'; anybody may read"
-            )
-        if not self.may_commit:
-            raise Forbidden(f"the role {self.role} may not commit; EDITOR and ADMIN may")
-        return self.editing
-
-    def to_redact(self) -> Editing:
-        """Return who redacts; raise `Forbidden` for everybody but an ADMIN."""
-        if self.editing is None:
-            raise Forbidden(
-                "redacting needs an ADMIN's key: send it as 'Authorization: Bearer ck_…'"
-            )
-        if self.role is not Role.ADMIN:
-            raise Forbidden(f"the role {self.role} may not redact; ADMIN may")
+            raise AssertionError("an act that needs a key was let through without one")
         return self.editing
 
     def shown(self) -> dict[str, Any]:
@@ -62,7 +53,7 @@ class Viewer:
             "editor_id": None if editing is None else editing.editor,
             "newsroom_id": None if editing is None else editing.newsroom,
             "role": self.role,
-            "may_commit": self.may_commit,
+            "may_commit": Act.COMMIT in self.acts,
         }
 
 

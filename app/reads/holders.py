@@ -36,8 +36,8 @@ async def holder_of(reader: Reader, key: str) -> Editing:
     row: Any = await reader.fetch(_sql(reader.database), [keys.digest(key)])
     if row is None:
         raise Unauthenticated(_REFUSED)
-    editor, name, role, newsroom, retired_at, key_id, expires_at, revoked_at = row
+    editor, name, role, newsroom, house, retired_at, key_id, expires_at, revoked_at = row
     now = instant_text(datetime.now(UTC))
     if retired_at or revoked_at or (expires_at and expires_at <= now):
         raise Unauthenticated(_REFUSED)
-    return Editing(editor, newsroom, Role(role), name, key=key_id)
+    return Editing(editor, newsroom, Role(role), name, is_house=bool(house), key=key_id)

@@ -22,12 +22,14 @@ KEY_HOLDER: Final = (
         _editor.c.name,
         _editor.c.role,
         _editor.c.newsroom,
+        _newsroom.c.house,
         _editor.c.retired_at,
         _key.c.id.label("key"),
         _key.c.expires_at,
         _key.c.revoked_at,
     )
     .join_from(_key, _editor, _key.c.editor == _editor.c.id)
+    .join(_newsroom, _newsroom.c.id == _editor.c.newsroom)
     .where(_key.c.digest == sa.bindparam("digest", type_=sa.Text()))
 )
 """Who holds the key of a digest; run by the reader, on the driver itself."""
@@ -47,7 +49,7 @@ def newsrooms(connection: Connection) -> Sequence[sa.RowMapping]:
 def editors(connection: Connection) -> Sequence[sa.RowMapping]:
     """Return every editor with the newsroom's name, in order of entry."""
     query = (
-        sa.select(_editor, _newsroom.c.name.label("newsroom_name"))
+        sa.select(_editor, _newsroom.c.name.label("newsroom_name"), _newsroom.c.house)
         .join_from(_editor, _newsroom, _editor.c.newsroom == _newsroom.c.id)
         .order_by(_editor.c.id)
     )
@@ -88,7 +90,11 @@ def find_newsroom(connection: Connection, wanted: str) -> sa.RowMapping | None:
 
 def find_editors(connection: Connection, wanted: str) -> Sequence[sa.RowMapping]:
     """Return the editors of an id or a name; names need not be unique."""
-    query = sa.select(_editor).where(sa.or_(_editor.c.id == wanted, _editor.c.name == wanted))
+    query = (
+        sa.select(_editor, _newsroom.c.house)
+        .join_from(_editor, _newsroom, _editor.c.newsroom == _newsroom.c.id)
+        .where(sa.or_(_editor.c.id == wanted, _editor.c.name == wanted))
+    )
     return connection.execute(query).mappings().all()
 
 

@@ -40,6 +40,7 @@ _REFUSED: Final[Mapping[str, int]] = {
     "PERSISTED_QUERY_NOT_SUPPORTED": 400,
     "PERSISTED_DOCUMENT_NOT_FOUND": 400,
     "DOCUMENT_NOT_TRUSTED": 403,
+    "FORBIDDEN": 403,
 }
 """Codes of documents that were refused, where it is not 422."""
 

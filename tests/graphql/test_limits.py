@@ -445,7 +445,7 @@ def test_everyday_edits_are_within_every_limit(one_demo: Ledger, name: str) -> N
 
     code, _ = one_demo.fault(document(name), variables)
 
-    assert code == "FORBIDDEN"
+    assert code == "UNAUTHENTICATED"
 
 
 OPAQUE = ("before", "after", "value")

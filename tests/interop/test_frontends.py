@@ -116,7 +116,7 @@ def test_apollo_tells_what_an_editor_can_act_on_from_a_wrong_request(
 
     assert errors["stale"]["code"] == "STALE_VERSION"
     assert errors["stale"]["current"]["version"] == errors["version"]
-    assert errors["forbidden"] == ["FORBIDDEN"]
+    assert errors["forbidden"] == ["UNAUTHENTICATED"]
     assert errors["unauthenticated"] == ["UNAUTHENTICATED"]
     assert errors["tooMuch"] == ["BAD_ARGUMENT"]
 
@@ -178,7 +178,7 @@ def test_urql_tells_what_an_editor_can_act_on_from_a_wrong_request(urql: dict[st
 
     assert edits["stale"] == {"code": "STALE_VERSION", "current": edits["version"]}
     assert edits["refused"] == []
-    assert edits["forbidden"] == ["FORBIDDEN"]
+    assert edits["forbidden"] == ["UNAUTHENTICATED"]
 
 
 # --- Relay --------------------------------------------------------------------------

@@ -7,10 +7,11 @@ edges. Ids differ between the databases, the order of entry does not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.commands import access
 from app.domain.codes import ChangesetKind, Role
 from tests.driver import Newsroom, imports, opened
 from tests.graphql import world as filters
@@ -53,9 +54,10 @@ class Made:
 def fill(url: str, folder: Path) -> None:
     """Fill an empty, migrated ledger."""
     keys = make_ledger(url, folder, filled=True)
-    with served(url, keys) as demo:
-        desk = demo.partner("Filter desk")
-        small = replace(desk, keys={**demo.keys, **desk.keys})
+    with opened(url) as engine:
+        desk = Newsroom.founded(engine, "Filter desk").editing.editor
+        key = access.create_key(engine, desk, label="test", environment="test").key
+    with served(url, {**keys, "editor": key}) as small:
         filters.made(small)
     with opened(url) as engine:
         _edges(Newsroom.founded(engine, "Édge \u2028desk"))
