@@ -6,12 +6,17 @@ meanings that stand here, and a test fails where the two differ.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.addresses import Rules, networks, target
+from app.domain.errors import InvalidValue
 from app.domain.limits import DEFAULTS, Limits
+from app.domain.role_rules import read_rules
+from app.domain.tokens import ALGORITHMS, Expected
 
 PREFIX: Final = "CORRIGENDA_"
 
@@ -82,6 +87,70 @@ class Settings(BaseSettings):
         description=(
             "Whether `corrigenda serve` signs the log, one among its processes (`auto`), or "
             "leaves that to `corrigenda sign` (`off`)."
+        ),
+    )
+    outgoing_networks: str = Field(
+        default="",
+        description=(
+            "Private networks, separated by commas, that requests to others (issuers, endpoints) "
+            "may reach, such as `10.1.0.0/16`; all else that is not public is refused."
+        ),
+    )
+    outgoing_ports: str = Field(
+        default="443,8443",
+        description="The ports, separated by commas, that requests to others may go to.",
+    )
+    outgoing_plain_loopback: bool = Field(
+        default=False,
+        description=(
+            "Whether requests may go to this computer itself, by http too and on any port: for "
+            "tests and development."
+        ),
+    )
+    oidc_issuers: str = Field(
+        default="",
+        description=(
+            "The issuers, separated by commas, whose tokens (OpenID Connect) people may show in "
+            "place of a key: each as its `iss` has it (docs/people.md)."
+        ),
+    )
+    oidc_audience: str = Field(
+        default="",
+        validate_default=True,
+        description="What a token's `aud` has to name: this ledger. Needed with issuers.",
+    )
+    oidc_clients: str = Field(
+        default="",
+        description=(
+            "The programs, separated by commas, to which a token may have been given (`azp` or "
+            "`client_id`); without any, `azp` may name the audience alone."
+        ),
+    )
+    oidc_roles: str = Field(
+        default="",
+        description=(
+            "Which role in which newsroom a token's claims give: a JSON list of `claim`, `value`, "
+            "`newsroom` and `role` (docs/people.md). Without one, editors are entered here, each "
+            "with an identity."
+        ),
+    )
+    oidc_algorithms: str = Field(
+        default="RS256,ES256,EdDSA",
+        description="The algorithms, separated by commas, with which a token may be signed.",
+    )
+    oidc_leeway: int = Field(
+        default=30,
+        ge=0,
+        le=300,
+        description="Seconds that the clocks of issuers may differ from ours.",
+    )
+    oidc_keys_seconds: float = Field(
+        default=3600.0,
+        ge=60,
+        le=86_400,
+        description=(
+            "Seconds after which an issuer's keys are fetched again; one that is not known is "
+            "asked for at once, though not twice within 30 seconds."
         ),
     )
     status_codes: Literal["audited", "2026"] = Field(
@@ -212,6 +281,88 @@ class Settings(BaseSettings):
         description="Objects that an answer can hold, at most.",
     )
 
+    def outgoing_rules(self) -> Rules:
+        """Return where requests to others may go."""
+        return _rules(
+            self.outgoing_networks, self.outgoing_ports, plain=self.outgoing_plain_loopback
+        )
+
+    def expected_of_tokens(self) -> Expected:
+        """Return what the token of a person has to say."""
+        return Expected(
+            self.oidc_audience,
+            frozenset(listed(self.oidc_algorithms)),
+            frozenset(listed(self.oidc_clients)),
+            self.oidc_leeway,
+        )
+
     def limits(self) -> Limits:
         """Return what one request may ask for."""
         return Limits(**{name: getattr(self, f"max_{name}") for name in Limits.__slots__})
+
+    @field_validator("outgoing_networks", "outgoing_ports", "oidc_roles", "oidc_algorithms")
+    @classmethod
+    def _can_be_read(cls, value: str, info: ValidationInfo) -> str:
+        return _checked(_READERS[info.field_name or ""], value)
+
+    @field_validator("oidc_issuers")
+    @classmethod
+    def _may_be_asked(cls, value: str, info: ValidationInfo) -> str:
+        """Refuse an issuer that no request would go to; nothing is looked up for that."""
+        found = info.data
+        if found.keys() >= {"outgoing_networks", "outgoing_ports", "outgoing_plain_loopback"}:
+            rules = _rules(
+                found["outgoing_networks"],
+                found["outgoing_ports"],
+                plain=found["outgoing_plain_loopback"],
+            )
+            for issuer in listed(value):
+                _checked(lambda address: target(address, rules), issuer)
+        return value
+
+    @field_validator("oidc_audience")
+    @classmethod
+    def _is_needed(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("oidc_issuers") and not value.strip():
+            raise ValueError("it is needed, or a token for any other service would open this one")
+        return value
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the parts of a list that is separated by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _rules(allowed: str, ports: str, *, plain: bool) -> Rules:
+    return Rules(networks(allowed), _ports(ports), plain_loopback=plain)
+
+
+def _ports(text: str) -> frozenset[int]:
+    found = listed(text)
+    if not all(one.isascii() and one.isdigit() and 0 < int(one) < _PORTS for one in found):
+        raise InvalidValue("is a list of ports, like 443,8443")
+    return frozenset(map(int, found))
+
+
+def _algorithms(text: str) -> None:
+    found = listed(text)
+    if not found or not ALGORITHMS.issuperset(found):
+        raise InvalidValue(f"is one or more of {', '.join(sorted(ALGORITHMS))}")
+
+
+_PORTS: Final = 65_536
+_READERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "outgoing_networks": networks,
+    "outgoing_ports": _ports,
+    "oidc_roles": read_rules,
+    "oidc_algorithms": _algorithms,
+}
+
+
+def _checked(read: Callable[[str], object], value: str) -> str:
+    """Return a value that can be read, and say what is wrong with any other."""
+    try:
+        read(value)
+    except InvalidValue as fault:
+        raise ValueError(fault.message) from None
+    return value
