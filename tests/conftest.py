@@ -7,15 +7,19 @@ the first test asks for it; see `tests.postgres`.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import postgres
+from tests.compiling import share_compiled
 from tests.databases import KINDS, Databases
 
 RUN_FOLDER = "CORRIGENDA_TEST_RUN"
+
+share_compiled()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,18 +35,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> postgres.Server:
+def postgres_server() -> Iterator[postgres.Server]:
     """A PostgreSQL server on which tests may create and drop databases of their own."""
-    return postgres.shared_server(Path(os.environ[RUN_FOLDER]))
+    server = postgres.shared_server(Path(os.environ[RUN_FOLDER]))
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")
-def databases(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Databases]:
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
     """Where tests get databases; PostgreSQL is started when one first asks for it."""
     given = Databases(
-        tmp_path_factory.mktemp("databases"), lambda: request.getfixturevalue("postgres_server")
+        Path(tempfile.mkdtemp(dir=os.environ[RUN_FOLDER])),
+        lambda: request.getfixturevalue("postgres_server"),
     )
     yield given
     given.close()

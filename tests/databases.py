@@ -32,7 +32,9 @@ class Databases:
         """Give the URL of a database that has nothing in it, not even a schema."""
         name = self._name()
         if kind == "sqlite":
-            yield f"sqlite:///{self._folder / name}.db"
+            file = self._folder / f"{name}.db"
+            yield f"sqlite:///{file}"
+            _remove(file)
             return
         yield self._server().create_database(name)
         self._server().drop_database(name)
@@ -42,7 +44,9 @@ class Databases:
         """Give the URL of an empty ledger, migrated to the newest revision."""
         name, template = self._name(), self._template(kind)
         if kind == "sqlite":
-            yield f"sqlite:///{shutil.copy(template, self._folder / f'{name}.db')}"
+            file = self._folder / f"{name}.db"
+            yield f"sqlite:///{shutil.copy(template, file)}"
+            _remove(file)
             return
         yield self._server().create_database(name, template=template)
         self._server().drop_database(name)
@@ -56,6 +60,7 @@ class Databases:
             with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
                 connection.execute("VACUUM INTO ?", (str(file),))
             yield f"sqlite:///{file}"
+            _remove(file)
             return
         template = urlsplit(url).path.lstrip("/")
         yield self._server().create_database(name, template=template)
@@ -65,6 +70,8 @@ class Databases:
         """Drop the template that lies on a server which may outlive the run."""
         if "postgresql" in self._templates:
             self._server().drop_database(self._templates["postgresql"])
+        if self._started is not None:
+            self._started.close()
 
     def _server(self) -> postgres.Server:
         self._started = self._started or self._start()
@@ -86,3 +93,9 @@ class Databases:
             return str(file)
         migrations.upgrade(self._server().create_database(name))
         return name
+
+
+def _remove(file: Path) -> None:
+    """Remove a SQLite database with the files beside it: they lie in memory where they can."""
+    for suffix in ("", "-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink(missing_ok=True)

@@ -25,10 +25,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import psycopg
@@ -40,6 +40,8 @@ STOP_SECONDS = 10.0
 
 # A test database may be lost with its machine, so it need not wait for the disk.
 FORGETFUL = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+# Those of a run are dropped within seconds, and need not be tidied up either.
+SHORT_LIVED = ("autovacuum=off",)
 
 
 class ServerUnavailable(Exception):
@@ -49,8 +51,10 @@ class ServerUnavailable(Exception):
 class Server:
     """A PostgreSQL server on which this run may create and drop databases."""
 
-    def __init__(self, maintenance_url: str) -> None:
+    def __init__(self, maintenance_url: str, *, copies_files: bool = False) -> None:
         self.maintenance_url = maintenance_url
+        self._copies_files = copies_files
+        self._maintaining: psycopg.Connection[Any] | None = None
 
     def url(self, dbname: str) -> str:
         """Return the URL of a database, which asyncpg and psycopg both take as it is."""
@@ -64,6 +68,9 @@ class Server:
         command = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
             command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            if self._copies_files:
+                # Half the work of the other way, where a checkpoint need not wait for the disk.
+                command += sql.SQL(" STRATEGY file_copy")
         self._run(command)
         return self.url(name)
 
@@ -71,22 +78,32 @@ class Server:
         """Drop a database, connections to it included; one that is not there is no fault."""
         self._run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def close(self) -> None:
+        """Close our own connection; the next command opens another one."""
+        if self._maintaining is not None:
+            self._maintaining.close()
+            self._maintaining = None
+
     def _run(self, command: sql.Composed) -> None:
-        with psycopg.connect(self.maintenance_url, autocommit=True) as connection:
-            connection.execute(command)
+        if self._maintaining is None or self._maintaining.closed:
+            self._maintaining = psycopg.connect(self.maintenance_url, autocommit=True)
+        self._maintaining.execute(command)
 
 
 class PrivateServer(Server):
     """A server of our own from `with` to the end of the block, gone without a trace after it.
 
     `bindir` is another PostgreSQL's folder of programs; `durable` makes it wait for the disk,
-    as a server in production would.
+    as a server in production would; `settings` come beside those that every server of ours has.
     """
 
-    def __init__(self, *, bindir: Path | None = None, durable: bool = False) -> None:
-        super().__init__("")
+    def __init__(
+        self, *, bindir: Path | None = None, durable: bool = False, settings: Sequence[str] = ()
+    ) -> None:
+        super().__init__("", copies_files=not durable)
         self._bindir = bindir
         self._durable = durable
+        self._settings = (*settings, *(() if durable else FORGETFUL))
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -95,7 +112,7 @@ class PrivateServer(Server):
             programs = _programs(self._bindir, self.folder)
             _hand_over(self.folder)
             _initialise(programs, self.folder)
-            self._process = _start(programs, self.folder, durable=self._durable)
+            self._process = _start(programs, self.folder, self._settings)
             self.maintenance_url = _socket_url(self.folder)
             _wait_until_ready(self.maintenance_url, self._process, self.folder)
         except BaseException:
@@ -118,6 +135,7 @@ class PrivateServer(Server):
 
     def stop(self) -> None:
         """Stop the server at once and remove its folder; stopping twice is no fault."""
+        self.close()
         if self._process is not None:
             # The fast shutdown first, the immediate one if something holds it up.
             for warning in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
@@ -235,14 +253,14 @@ def _initialise(programs: Path, folder: Path) -> None:
         raise ServerUnavailable(f"initdb failed:\n{_log(folder)}")
 
 
-def _start(programs: Path, folder: Path, *, durable: bool) -> subprocess.Popen[bytes]:
+def _start(programs: Path, folder: Path, more: Sequence[str]) -> subprocess.Popen[bytes]:
     settings = (
         "listen_addresses=",
         f"unix_socket_directories={folder}",
         "max_connections=200",
         "shared_buffers=128MB",
         "timezone=UTC",
-        *(() if durable else FORGETFUL),
+        *more,
     )
     command = [str(programs / "postgres"), "-D", str(folder / "data")]
     return _spawn([*command, *(part for setting in settings for part in ("-c", setting))], folder)
@@ -274,7 +292,7 @@ def _log(folder: Path) -> str:
 
 def open_run() -> Path:
     """Make the folder of a run that this process controls."""
-    run = Path(tempfile.mkdtemp(prefix="corrigenda-tests-"))
+    run = Path(tempfile.mkdtemp(prefix="corrigenda-tests-", dir=_data_folder(durable=False)))
     (run / "controller").write_text(str(os.getpid()))
     return run
 
@@ -288,7 +306,7 @@ def shared_server(run: Path) -> Server:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (run / "url").exists():
             _start_keeper(run)
-    return Server((run / "url").read_text())
+    return Server((run / "url").read_text(), copies_files=True)
 
 
 def close_run(run: Path) -> None:
@@ -323,7 +341,7 @@ def _keep(run: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: closed.set())
     (run / "keeper").write_text(str(os.getpid()))
     try:
-        with PrivateServer() as server:
+        with PrivateServer(settings=SHORT_LIVED) as server:
             (run / "url.new").write_text(server.maintenance_url)
             (run / "url.new").rename(run / "url")
             while not closed.wait(0.5) and _is_running(controller):

@@ -206,7 +206,7 @@ class KeptServer(postgres.PrivateServer):
             postgres._hand_over(self.folder)
             if fresh:
                 postgres._initialise(programs, self.folder)
-            self._process = postgres._start(programs, self.folder, durable=self._durable)
+            self._process = postgres._start(programs, self.folder, self._settings)
             self.maintenance_url = postgres._socket_url(self.folder)
             postgres._wait_until_ready(self.maintenance_url, self._process, self.folder)
         except BaseException:
