@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from app.commands.idempotent import Sweeper
 from app.commands.keeping import Keeper, keeping_of
 from app.commands.submit import utc_now
+from app.domain.budgets import Policy
 from app.domain.errors import Unauthenticated, Unready, WrongRequest
 from app.graphql.documents import Documents, require_valid
 from app.graphql.editing import Editing
@@ -24,25 +26,36 @@ from app.graphql.viewer import ANYBODY, Viewer
 from app.reads.holders import holder_of
 from app.reads.log import LogReading
 from app.settings import Settings
-from app.store.database import open_engine, parse_url
+from app.store.budgets import Budgets
+from app.store.database import URL, open_engine, parse_url
 from app.store.log_engine import open_log_engine
 from app.store.migrations import require_migrated
 from app.store.reader import log_size, open_reader
 from app.store.search_index import require_search
+from app.web.clients import Proxies
+from app.web.gate import Gate
 from app.web.graphql_http import GraphQLOverHTTP
+from app.web.headers import SecurityHeaders, Sites
+from app.web.limiting import Limiter, Places, Visit
 from app.web.log_files import LogFiles, is_log_path
+from app.web.problems import PROBLEMS
 from app.web.requests import Request
 
 _STATIC = Path(__file__).parent / "web" / "static"
 
 
 class Application(FastAPI):
-    """FastAPI, with GraphQL and the log's files outermost: before routing and middleware."""
+    """FastAPI, with GraphQL and the log's files before routing and middleware, behind the gate."""
 
     graphql: GraphQLOverHTTP
     log_files: LogFiles
+    gate: Gate
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer what comes through the gate."""
+        await self.gate(scope, receive, send)
+
+    async def behind_the_gate(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer `/graphql` and the log's files at once; route everything else."""
         if scope["type"] == "http" and scope["path"] == "/graphql":
             await self.graphql(scope, receive, send)
@@ -52,12 +65,13 @@ class Application(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings) -> Application:
+def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Application:
     """Return the application over the ledger that the settings name.
 
     Raises `Unready` for trusted documents that cannot be read or are not valid,
     and for a signing key that cannot be used. It connects when it starts: a
     database that is not migrated, or cannot be reached, raises `Unready` there.
+    Budgets go by `clock`.
     """
     url = parse_url(settings.database_url)
     keeping = keeping_of(settings.ledger_name, settings.signing_key, settings.signer_state)
@@ -77,6 +91,7 @@ def create_app(settings: Settings) -> Application:
     )
     documents = _documents(settings, engine)
     sweeper = Sweeper(database, utc_now)
+    limiter = _limiter(settings, clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -85,7 +100,8 @@ def create_app(settings: Settings) -> Application:
         try:
             await asyncio.to_thread(keeper.start)
             sweeper.start()
-            yield
+            async with _shared(limiter, url):
+                yield
         finally:
             await asyncio.to_thread(sweeper.stop)
             await asyncio.to_thread(keeper.stop)
@@ -97,11 +113,12 @@ def create_app(settings: Settings) -> Application:
         request: Request,
         authorization: str | None,
         *,
+        visit: Visit | None,
         reads_only: bool,
         has: Callable[[str], bool] | None,
     ) -> Answer:
         try:
-            viewer = await _viewer(authorization)
+            viewer = await _viewer(authorization, visit)
             source = documents.find(request.source, request.document_id, request.persisted)
         except WrongRequest as fault:
             return refusal(fault.message, fault.code)
@@ -115,24 +132,87 @@ def create_app(settings: Settings) -> Application:
             documents.register(request.persisted, source)
         return answer
 
-    async def _viewer(authorization: str | None) -> Viewer:
+    async def _viewer(authorization: str | None, visit: Visit | None) -> Viewer:
         if authorization is None:
             return ANYBODY
-        scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            raise Unauthenticated("send the key as 'Authorization: Bearer ck_…'")
-        return Viewer(await holder_of(reader, key.strip()))
+        with _charged(visit) as charge:
+            scheme, _, key = authorization.partition(" ")
+            if scheme.lower() != "bearer" or not key.strip():
+                raise Unauthenticated("send the key as 'Authorization: Bearer ck_…'")
+            editing = await holder_of(reader, key.strip())
+            charge(editing.key or editing.editor)
+            return Viewer(editing)
 
-    app = Application(
-        title="Corrigenda", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
-    )
+    app = _routing(lifespan)
     app.graphql = GraphQLOverHTTP(
         answers, status_codes=settings.status_codes, has_page=not settings.trusted_only
     )
     app.log_files = LogFiles(log)
-    app.mount("/static", StaticFiles(directory=_STATIC))
+    app.gate = _gate(settings, app, limiter)
     _add_health(app, database, reader, log, keeper)
     return app
+
+
+def _routing(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> Application:
+    app = Application(
+        title="Corrigenda",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        # It would send clients to whatever host they say that they asked.
+        redirect_slashes=False,
+        exception_handlers=dict(PROBLEMS),
+    )
+    app.mount("/static", StaticFiles(directory=_STATIC))
+    return app
+
+
+def _limiter(settings: Settings, clock: Callable[[], float]) -> Limiter:
+    places = Places(
+        settings.stranger_requests,
+        settings.key_requests,
+        settings.requests,
+        settings.waiting_requests,
+    )
+    return Limiter(
+        Policy(settings.stranger_budget), Policy(settings.key_budget), places, clock=clock
+    )
+
+
+@asynccontextmanager
+async def _shared(limiter: Limiter, url: URL) -> AsyncIterator[None]:
+    """Share the budgets with the other processes that serve this ledger."""
+    budgets = Budgets(url)
+    sharing = asyncio.create_task(limiter.run(budgets))
+    try:
+        yield
+    finally:
+        sharing.cancel()
+        await asyncio.wait([sharing])
+        await asyncio.to_thread(budgets.close)
+
+
+def _gate(settings: Settings, app: Application, limiter: Limiter) -> Gate:
+    return Gate(
+        app.behind_the_gate,
+        limiter,
+        proxies=Proxies(settings.trusted_proxies, settings.forwarded_header),
+        security=SecurityHeaders(settings.public_url),
+        sites=Sites(settings.cors_origins),
+        hosts=settings.allowed_hosts,
+    )
+
+
+@contextmanager
+def _charged(visit: Visit | None) -> Iterator[Callable[[str], None]]:
+    """Charge the holder of a key that is valid, and nobody for one that is not."""
+    try:
+        yield (lambda _: None) if visit is None else visit.is_of
+    except Unauthenticated:
+        if visit is not None:
+            visit.is_nobodys()
+        raise
 
 
 def _documents(settings: Settings, engine: Engine) -> Documents:

@@ -17,6 +17,7 @@ from app.domain.errors import InvalidValue
 from app.domain.limits import DEFAULTS, Limits
 from app.domain.role_rules import read_rules
 from app.domain.tokens import ALGORITHMS, Expected
+from app.web.clients import ForwardedHeader
 
 PREFIX: Final = "CORRIGENDA_"
 
@@ -197,6 +198,77 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="Seconds that reading an answer may take before the database ends it.",
+    )
+    stranger_budget: int = Field(
+        default=300_000,
+        ge=0,
+        description=(
+            "Units that whoever asks without a key is given in a minute, by address (IPv6: by "
+            "/64); 0 bounds nothing. `docs/limits.md` says what is charged."
+        ),
+    )
+    key_budget: int = Field(
+        default=1_500_000,
+        ge=0,
+        description="Units that the holder of a key is given in a minute; 0 bounds nothing.",
+    )
+    stranger_requests: int = Field(
+        default=10,
+        ge=1,
+        description="Requests of one address that a server process works on at once; others wait.",
+    )
+    key_requests: int = Field(
+        default=20,
+        ge=1,
+        description="Requests of one key that a server process works on at once; others wait.",
+    )
+    requests: int = Field(
+        default=100,
+        ge=1,
+        description="Requests that a server process works on at once; others wait.",
+    )
+    waiting_requests: int = Field(
+        default=500,
+        ge=1,
+        description=(
+            "Requests that may wait for their turn, a quarter of them of one client; whoever "
+            "comes then is refused with 503, or 429."
+        ),
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description=(
+            "Addresses and networks, separated by commas, of the proxies in front of this server "
+            "that say for whom they ask. Whoever else says so is not believed."
+        ),
+    )
+    forwarded_header: ForwardedHeader = Field(
+        default="x-forwarded-for",
+        description=(
+            "The header in which trusted proxies say it: `x-forwarded-for`, or `forwarded` "
+            "(RFC 7239)."
+        ),
+    )
+    public_url: str = Field(
+        default="",
+        description=(
+            "The address by which the world reaches this server. With `https://` answers tell "
+            "browsers to keep to https (HSTS)."
+        ),
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description=(
+            "The names, separated by commas, that a request may call this server by (`Host`); "
+            "empty allows any. Nothing is ever made from that name."
+        ),
+    )
+    cors_origins: str = Field(
+        default="",
+        description=(
+            "The origins, separated by commas, whose pages may ask `/graphql`, such as "
+            "`https://news.example.org`; each exactly. Empty allows none."
+        ),
     )
     introspection: bool = Field(
         default=True, description="Whether `__schema` and `__type` are answered."

@@ -149,6 +149,9 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # The gate knows which proxies are trusted, and there are no WebSockets.
+        proxy_headers=False,
+        ws="none",
     )
     server = uvicorn.Server(config)
     server.run(sockets=[listening])

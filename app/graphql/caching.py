@@ -56,11 +56,13 @@ class Found:
 class Served:
     """What is answered; `tag` names it among all that this ledger gives, where it was asked for.
 
-    `found` is None where the client has the answer of `tag` already.
+    `found` is None where the client has the answer of `tag` already; `was_kept` says that
+    nothing had to be read for it but the head.
     """
 
     found: Found | None
     tag: str | None = None
+    was_kept: bool = False
 
 
 @dataclass(slots=True)
@@ -118,7 +120,8 @@ class Answers:
             if kept is not None and kept.position == head.position:
                 self._kept.move_to_end(asked)
                 self.counts.hits += 1
-                return Served(kept, None if has is None else self._tag(asked, head))
+                tag = None if has is None else self._tag(asked, head)
+                return Served(kept, tag, was_kept=True)
         found = await self._made(asked, run)
         if has is None:
             return Served(found)

@@ -94,6 +94,7 @@ class Kept(Generic[T]):
         self._weigh = weigh
         self._weight = 0
         self._held: OrderedDict[Any, T] = OrderedDict()
+        self.made = 0
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
         """Return what is kept under `key`, making it where nothing is."""
@@ -101,6 +102,7 @@ class Kept(Generic[T]):
             self._held.move_to_end(key)
             return self._held[key]
         made = make()
+        self.made += 1
         self._held[key] = made
         self._weight += self._weigh(key, made)
         while self._weight > self._limit and len(self._held) > 1:
@@ -128,6 +130,8 @@ class Answer:
     the log, and what the viewer may see, decides over the answer, which `tag`
     then names; where the client has it already, `is_unchanged`, there is no body.
     `is_replayed` says that it is the first answer to a request that came again.
+    `cost` is what was read for it, in objects, and `is_new` says that the document, or
+    a shape of its variables, was met for the first time.
     """
 
     body: bytes
@@ -138,6 +142,8 @@ class Answer:
     tag: str | None = None
     is_unchanged: bool = False
     is_replayed: bool = False
+    cost: int = 0
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +191,7 @@ class Asked:
     raw_variables: Mapping[str, Any]
     viewer: Viewer
     idempotency_key: str | None = None
+    is_new: bool = False
 
 
 class Engine:
@@ -279,7 +286,9 @@ class Engine:
     ) -> Asked | Answer:
         if len(source) > self._limits.characters:
             check_text(source, self._limits)
+        known = self._documents.made
         prepared = self._documents.get(source, lambda: self._prepare(source))
+        is_new = self._documents.made != known
         if prepared.refused is not None:
             return prepared.refused
         name = _operation_name(prepared, operation_name)
@@ -301,7 +310,17 @@ class Engine:
             if fault is not None:
                 raise fault
         plans = prepared.plans[name]
-        return Asked(source, prepared.document, name, operation, plans, coerced, variables, viewer)
+        return Asked(
+            source,
+            prepared.document,
+            name,
+            operation,
+            plans,
+            coerced,
+            variables,
+            viewer,
+            is_new=is_new,
+        )
 
     def _prepare(self, source: str) -> Prepared:
         """Parse and validate a document; limits come before whatever they protect."""
@@ -340,15 +359,17 @@ class Engine:
 
     async def _execute(self, asked: Asked, has: Callable[[str], bool] | None) -> Answer:
         shape = shape_of(asked.operation, asked.variables)
+        known = self._plans.made
         shaped = asked.plans.get(shape, lambda: self._shaped(asked))
+        is_new = asked.is_new or self._plans.made != known
         cost = self._affordable(shaped.cost, asked)
         if shaped.plan is None:
-            return await self._execute_mixed(asked, {}, None, cost)
+            return await self._execute_mixed(asked, {}, None, cost, is_new=is_new)
         if shaped.is_whole:
-            return await self._execute_whole(asked, shaped.plan, cost, has)
+            return await self._execute_whole(asked, shaped.plan, cost, has, is_new=is_new)
         members, position = await self.run(shaped.plan, asked.variables, {})
         finished = {key: orjson.Fragment(value) for key, value in members}
-        return await self._execute_mixed(asked, finished, position, cost)
+        return await self._execute_mixed(asked, finished, position, cost, is_new=is_new)
 
     def _worth_planning(self, asked: Asked) -> Cost:
         """Return the cost of this shape; raise `OverLimit` before the work of planning."""
@@ -379,18 +400,25 @@ class Engine:
         return number
 
     async def _execute_whole(
-        self, asked: Asked, plan: Plan, cost: int, has: Callable[[str], bool] | None
+        self,
+        asked: Asked,
+        plan: Plan,
+        cost: int,
+        has: Callable[[str], bool] | None,
+        *,
+        is_new: bool,
     ) -> Answer:
         async def run() -> Found:
             members, position = await self.run(plan, asked.variables, {})
             return Found(_joined(members, self._extensions(position, cost)), position)
 
         if not plan.is_pure or (has is None and self.answers.is_off):
-            return Answer((await run()).body)
+            return Answer((await run()).body, cost=cost, is_new=is_new)
         served = await self.answers.serve(_question(asked), run, has)
         if served.found is None:
             return Answer(b"", is_pure=True, tag=served.tag, is_unchanged=True)
-        return Answer(served.found.body, is_pure=True, tag=served.tag)
+        read = 0 if served.was_kept else cost
+        return Answer(served.found.body, is_pure=True, tag=served.tag, cost=read, is_new=is_new)
 
     def _shaped(self, asked: Asked) -> Shaped:
         """Return the plan of what the tables answer, for this shape of the variables."""
@@ -424,6 +452,8 @@ class Engine:
         finished: Mapping[str, orjson.Fragment],
         position: int | None,
         cost: int,
+        *,
+        is_new: bool,
     ) -> Answer:
         context = Context(self, asked, finished)
         # Not through Strawberry, which would parse and validate again, without limits.
@@ -449,7 +479,11 @@ class Engine:
             published = await self.newest_checkpoint()
             answer["extensions"] |= {} if published is None else {"checkpoint": published.note}
         return Answer(
-            orjson.dumps(answer), is_partial=bool(result.errors), is_replayed=context.is_replayed
+            orjson.dumps(answer),
+            is_partial=bool(result.errors),
+            is_replayed=context.is_replayed,
+            cost=cost,
+            is_new=is_new,
         )
 
     async def newest_checkpoint(self) -> Published | None:

@@ -64,6 +64,10 @@ UNCOVERED: Final[Mapping[str, str]] = {
         ),
         "it tells a client that repeats itself which answer it had, and may expire",
     ),
+    **dict.fromkeys(
+        ("budget.client", "budget.full_at"),
+        "what a client may still ask within the minute; it is forgotten then",
+    ),
     "checkpoint.signed_at": "the signed note holds no time; a checkpoint proves order, not time",
 }  # fmt: skip
 """Columns that no digest, hash or derivation covers: `table.column` → why."""

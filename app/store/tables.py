@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -312,6 +313,19 @@ class Idempotency(Table, table=True):
     answer: Any = _document()
 
 
+class Budget(Table, table=True):
+    """What clients have taken of the server, summed over its processes; holds no content.
+
+    `client` is an address or the id of a key, `full_at` the second (of POSIX time) at
+    which its budget is whole again. Rows are deleted once that has passed.
+    """
+
+    __tablename__ = "budget"
+
+    client: str = _text(nullable=False, primary_key=True)
+    full_at: float = Field(sa_type=Double, nullable=False)
+
+
 # --- the records --------------------------------------------------------------
 
 
@@ -568,5 +582,5 @@ LEDGER_TABLES: Final = (
     "change", "redaction", "redaction_target", "entry", "checkpoint", "actor", "item",
     "transfer", "citation", "claim", "derivation",
 )  # fmt: skip
-"""What the database itself refuses to forget; `idempotency` may expire, and `search` and
-`node` are derived."""
+"""What the database itself refuses to forget; `idempotency` and `budget` may expire, and
+`search` and `node` are derived."""

@@ -16,8 +16,11 @@ from typing import Any, Final, Protocol
 import orjson
 
 from app.web.conditional import names_any, names_tag
+from app.web.gate import VISIT
+from app.web.limiting import Visit
 from app.web.negotiation import best_of
 from app.web.requests import (
+    QUERY_STRING_LIMIT,
     Request,
     idempotency_key_of,
     request_of_json,
@@ -34,6 +37,9 @@ from app.web.statuses import (
 
 BODY_LIMIT: Final = 1_000_000
 """Bytes of a request body, at most."""
+
+SMALL_BODY: Final = 64_000
+"""Bytes of a body that are taken in whatever else is held; the server reads as far by itself."""
 
 ACCEPT_LIMIT: Final = 2_000
 """Characters of an Accept header, at most."""
@@ -87,6 +93,14 @@ class Reply(Protocol):
     def is_replayed(self) -> bool:
         """Whether it is the first answer to a request that came again."""
 
+    @property
+    def cost(self) -> int:
+        """How many objects were read for it; 0 for an answer that was kept."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the document, or a shape of its variables, was met for the first time."""
+
 
 class Answers(Protocol):
     """What answers requests: given by the roof, so that floors stay apart."""
@@ -96,10 +110,14 @@ class Answers(Protocol):
         request: Request,
         authorization: str | None,
         *,
+        visit: Visit | None,
         reads_only: bool,
         has: Callable[[str], bool] | None,
     ) -> Reply:
-        """Answer one request; `has` tells whether the client has the answer of a tag."""
+        """Answer one request; `has` tells whether the client has the answer of a tag.
+
+        `visit` is told whose key it is.
+        """
 
 
 class GraphQLOverHTTP:
@@ -114,27 +132,31 @@ class GraphQLOverHTTP:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        method = scope["method"]
+        method, query_string = scope["method"], scope["query_string"]
+        visit: Visit | None = scope.get(VISIT)
         if method == "HEAD":
             send = _without_body(send)
         media: str | None = None
         try:
             headers = _joined(scope["headers"])
             media = self._media_of(headers)
+            _require_fit(headers, query_string)
             if method == "OPTIONS":
                 await _send(send, HTTPStatus.NO_CONTENT, [(b"allow", _ALLOWED)])
-            elif media == HTML_TYPE and method in _READING and not scope["query_string"]:
+            elif media == HTML_TYPE and method in _READING and not query_string:
                 await _send_page(send)
             elif method in _READING:
-                await self._read(scope["query_string"], headers, media, send)
+                await self._read(query_string, headers, media, send, visit)
             else:
-                request = await _posted(method, headers, media, receive)
-                await self._post(request, headers, media, send)
+                posted = await _posted(method, headers, media, receive, visit)
+                await self._post(posted, headers, media, send, visit)
         except Wrong as wrong:
-            body = {"errors": [{"message": wrong.message, "extensions": {"code": wrong.code}}]}
+            if visit is not None:
+                visit.is_refused = True
+            told = {"errors": [{"message": wrong.message, "extensions": {"code": wrong.code}}]}
             shown = media if media in (RESPONSE_TYPE, JSON_TYPE) else JSON_TYPE
             status = status_of(wrong.code, shown, self._codes)
-            await _send_json(send, status, shown, orjson.dumps(body), _about(wrong.code))
+            await _send_json(send, status, shown, orjson.dumps(told), _about(wrong.code))
 
     def _media_of(self, headers: Mapping[bytes, bytes]) -> str | None:
         accept = headers.get(b"accept")
@@ -145,17 +167,39 @@ class GraphQLOverHTTP:
         return best_of(accept.decode("latin-1"), self._media)
 
     async def _post(
-        self, request: Request, headers: Mapping[bytes, bytes], media: str | None, send: Send
+        self,
+        posted: tuple[bytes, str | None],
+        headers: Mapping[bytes, bytes],
+        media: str | None,
+        send: Send,
+        visit: Visit | None,
     ) -> None:
-        answer = await self._answers(request, _authorization(headers), reads_only=False, has=None)
+        if visit is not None:
+            await visit.begin()
+        body, key = posted
+        answer = await self._answers(
+            replace(request_of_json(body), idempotency_key=key),
+            _authorization(headers),
+            visit=visit,
+            reads_only=False,
+            has=None,
+        )
+        _weigh(visit, answer)
         status, shown = self._status(answer, media)
         extra = [*_about(answer.code), *([_REPLAYED] if answer.is_replayed else [])]
         await _send_json(send, status, shown, answer.body, extra)
 
     async def _read(
-        self, query_string: bytes, headers: Mapping[bytes, bytes], media: str | None, send: Send
+        self,
+        query_string: bytes,
+        headers: Mapping[bytes, bytes],
+        media: str | None,
+        send: Send,
+        visit: Visit | None,
     ) -> None:
         _require_known(media)
+        if visit is not None:
+            await visit.begin()
         request = request_of_query_string(query_string)
         known = headers.get(b"if-none-match", b"").decode("latin-1")
         mark = "g" if media == RESPONSE_TYPE else "j"
@@ -163,9 +207,11 @@ class GraphQLOverHTTP:
         answer = await self._answers(
             request,
             authorization,
+            visit=visit,
             reads_only=True,
             has=lambda tag: names_tag(known, f"{tag}.{mark}"),
         )
+        _weigh(visit, answer)
         status, shown = self._status(answer, media)
         caching = _caching(answer, mark, is_private=authorization is not None)
         if answer.is_unchanged or (answer.tag is not None and names_any(known)):
@@ -202,14 +248,56 @@ def _authorization(headers: Mapping[bytes, bytes]) -> str | None:
     return None if given is None else given.decode("latin-1")
 
 
+def _weigh(visit: Visit | None, answer: Reply) -> None:
+    if visit is not None:
+        visit.cost = answer.cost
+        visit.is_new = answer.is_new
+        visit.is_refused = answer.is_request_error
+
+
+_KEY_NAMES: Final = frozenset(
+    {"key", "api_key", "apikey", "api-key", "access_token", "token", "authorization", "bearer"}
+)
+
+
+def _require_fit(headers: Mapping[bytes, bytes], query_string: bytes) -> None:
+    """Refuse what no client of ours sends: a key in the address, another site's image or script.
+
+    Nothing here is read or done by the power of a cookie, so that another site gains
+    nothing by such a request; but its visitors would be made to ask on its behalf.
+    """
+    if headers.get(b"sec-fetch-site") == b"cross-site" and headers.get(b"sec-fetch-mode") in (
+        b"no-cors",
+        b"websocket",
+    ):
+        raise Wrong("CROSS_SITE", "other sites ask by CORS, where this server lets them")
+    if query_string and any(
+        pair.partition(b"=")[0].lower().decode("latin-1") in _KEY_NAMES
+        or pair.partition(b"=")[2].startswith(b"ck_")
+        for pair in query_string[:QUERY_STRING_LIMIT].split(b"&")
+    ):
+        raise Wrong(
+            "KEY_IN_ADDRESS",
+            "a key does not belong into an address, which others write down: revoke this one, and "
+            "send another as 'Authorization: Bearer ck_…'",
+        )
+    if headers.get(b"upgrade", b"").lower() == b"websocket":
+        raise Wrong("NOT_FOUND", "there are no subscriptions here, and no WebSocket")
+
+
 def _require_known(media: str | None) -> None:
     if media is None:
         raise Wrong("NOT_ACCEPTABLE", f"answers come as {RESPONSE_TYPE} or {JSON_TYPE}, in UTF-8")
 
 
 async def _posted(
-    method: str, headers: Mapping[bytes, bytes], media: str | None, receive: Receive
-) -> Request:
+    method: str,
+    headers: Mapping[bytes, bytes],
+    media: str | None,
+    receive: Receive,
+    visit: Visit | None,
+) -> tuple[bytes, str | None]:
+    """Return the body of a POST, and its idempotency key."""
     if method != "POST":
         raise Wrong("METHOD_NOT_ALLOWED", "GraphQL is spoken by POST and GET")
     _require_known(media)
@@ -224,13 +312,13 @@ async def _posted(
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise Wrong("UNSUPPORTED_MEDIA_TYPE", "send the request without a Content-Encoding")
     key = idempotency_key_of(headers.get(b"idempotency-key"))
-    return replace(request_of_json(await _body(headers, receive)), idempotency_key=key)
+    return await _body(headers, receive, visit), key
 
 
 _UTF_8: Final = (b"utf-8", b"utf8")
 
 
-async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+async def _body(headers: Mapping[bytes, bytes], receive: Receive, visit: Visit | None) -> bytes:
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:
         raise Wrong("CONTENT_TOO_LARGE", f"a request has at most {BODY_LIMIT} bytes")
@@ -242,6 +330,8 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
             raise Wrong("BAD_JSON", "the connection was closed before the request was whole")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
+        if visit is not None and size > SMALL_BODY:
+            visit.hold(len(parts[-1]))
         if size > BODY_LIMIT:
             raise Wrong("CONTENT_TOO_LARGE", f"a request has at most {BODY_LIMIT} bytes")
         if not message.get("more_body", False):
@@ -276,7 +366,7 @@ def _about(code: str | None, allowed: bytes = _ALLOWED) -> list[Header]:
             return [(b"allow", allowed)]
         case "UNAUTHENTICATED":
             return [(b"www-authenticate", b"Bearer")]
-        case "IDEMPOTENCY_IN_PROGRESS":
+        case "IDEMPOTENCY_IN_PROGRESS" | "RATE_LIMITED" | "SERVER_BUSY":
             return [(b"retry-after", b"1")]
         case _:
             return []

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+logger = structlog.get_logger(__name__)
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
@@ -15,3 +23,25 @@ def problem(status: HTTPStatus, detail: str) -> bytes:
     return orjson.dumps(
         {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
     )
+
+
+async def _not_served(_request: Request, fault: Exception) -> Response:
+    if not isinstance(fault, HTTPException):
+        raise fault
+    status = HTTPStatus(fault.status_code)
+    body = problem(status, f"{status.description or status.phrase}.".replace("..", "."))
+    return Response(body, status, {**(fault.headers or {}), **_HEADERS}, PROBLEM_TYPE)
+
+
+async def _defect(_request: Request, fault: Exception) -> Response:
+    log_id = secrets.token_hex(8)
+    logger.error("defect", log_id=log_id, exc_info=fault)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    detail = f"something went wrong on our side; its log id is {log_id}"
+    return Response(problem(status, detail), status, _HEADERS, PROBLEM_TYPE)
+
+
+_HEADERS: Final[Mapping[str, str]] = {"cache-control": "no-store"}
+
+PROBLEMS: Final[Mapping[Any, Any]] = {HTTPException: _not_served, Exception: _defect}
+"""What is answered in place of what a route raised."""

@@ -17,13 +17,18 @@ UNPROCESSABLE: Final = 422
 _MALFORMED: Final[Mapping[str, int]] = {
     "BAD_JSON": 400,
     "BAD_REQUEST": 422,
+    "KEY_IN_ADDRESS": 400,
     "UNAUTHENTICATED": 401,
+    "CROSS_SITE": 403,
+    "NOT_FOUND": 404,
     "METHOD_NOT_ALLOWED": 405,
     "NOT_ACCEPTABLE": 406,
     "CONTENT_TOO_LARGE": 413,
     "URI_TOO_LONG": 414,
     "UNSUPPORTED_MEDIA_TYPE": 415,
+    "RATE_LIMITED": 429,
     "INTERNAL": 500,
+    "SERVER_BUSY": 503,
     "READ_TIMED_OUT": 503,
 }
 """Codes whose status says the same in every media type: nothing was read as GraphQL."""

@@ -1,0 +1,213 @@
+"""The gate, outermost: whose request it is, whether anything is left, and what answers carry.
+
+It comes before routing and before a byte of a body is read. Whoever has spent a budget
+is told so at once. What the server's own health is asked is never charged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from app.domain.budgets import Policy
+from app.web.clients import Proxies
+from app.web.headers import SecurityHeaders, Sites
+from app.web.limiting import Limiter, Timed, Visit
+from app.web.problems import PROBLEM_TYPE, problem
+from app.web.statuses import JSON_TYPE, RESPONSE_TYPE, Wrong
+
+Header: TypeAlias = tuple[bytes, bytes]
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+GRAPHQL: Final = "/graphql"
+VISIT: Final = "corrigenda.visit"
+"""Under which name the scope has the visit."""
+
+_HEALTH: Final = frozenset({"/livez", "/readyz"})
+_SPENT: Final = "the budget of this {} is spent; RateLimit tells when there is more"
+
+
+class Gate:
+    """The ASGI application around all others."""
+
+    def __init__(  # noqa: PLR0913 - what an operator may choose
+        self,
+        app: App,
+        limiter: Limiter,
+        *,
+        proxies: Proxies,
+        security: SecurityHeaders,
+        sites: Sites,
+        hosts: str = "",
+    ) -> None:
+        self._app = app
+        self._limiter = limiter
+        self._proxies = proxies
+        self._security = security
+        self._sites = sites
+        self._hosts = frozenset(one.strip().lower() for one in hosts.split(",") if one.strip())
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        """Answer one request, or hand it on."""
+        if scope["type"] == "websocket":
+            # There are no subscriptions. Before it is accepted this is a 403.
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] != "http":
+            await self._app(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        path = scope["path"]
+        told = _Told(scope, self._limiter)
+        if path == GRAPHQL:
+            extra = self._sites.allow(told.origin)
+            if scope["method"] == "OPTIONS":
+                extra = self._sites.preflight(told.origin)
+        else:
+            extra = []
+        send = _with_headers(send, self._security, extra)
+        if self._hosts and told.host not in self._hosts:
+            await _send_problem(
+                send, HTTPStatus.MISDIRECTED_REQUEST, "this server does not go by that name"
+            )
+            return
+        if path in _HEALTH:
+            await self._app(scope, receive, send)
+            return
+        peer = scope.get("client")
+        visit = told.visit(self._proxies.client_of(peer and peer[0], scope["headers"]))
+        wait_s = visit.wait_s
+        if wait_s:
+            await _turn_away(send, scope, visit, wait_s)
+            return
+        scope[VISIT] = visit
+        try:
+            if path == GRAPHQL:
+                await Timed(self._app(scope, receive, _with_budget(send, visit)), visit)
+            else:
+                await self._other(scope, receive, send, visit)
+        finally:
+            visit.end()
+
+    async def _other(self, scope: dict[str, Any], receive: Any, send: Send, visit: Visit) -> None:
+        try:
+            await visit.begin()
+        except Wrong as wrong:
+            status = HTTPStatus.TOO_MANY_REQUESTS
+            if wrong.code == "SERVER_BUSY":
+                status = HTTPStatus.SERVICE_UNAVAILABLE
+            await _send_problem(send, status, wrong.message, [(b"retry-after", b"1")])
+            return
+        await Timed(self._app(scope, receive, send), visit)
+
+
+class _Told:
+    """What the gate reads of a request's headers."""
+
+    __slots__ = ("_limiter", "authorization", "host", "origin")
+
+    def __init__(self, scope: Mapping[str, Any], limiter: Limiter) -> None:
+        self._limiter = limiter
+        self.authorization: bytes | None = None
+        self.origin: bytes | None = None
+        self.host = ""
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                self.authorization = value
+            elif name == b"origin":
+                self.origin = value
+            elif name == b"host":
+                self.host = _without_port(value.decode("latin-1").lower())
+
+    def visit(self, address: str) -> Visit:
+        """Return the visit of the key's holder, where the key is known, else of the address."""
+        limiter, given = self._limiter, self.authorization
+        client = None if given is None else limiter.of_authorization(given)
+        return Visit(limiter, client or limiter.of_address(address), given)
+
+
+def _without_port(host: str) -> str:
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+
+
+# --- what answers carry -------------------------------------------------------
+
+
+def _with_headers(send: Send, security: SecurityHeaders, extra: list[Header]) -> Send:
+    async def send_with_headers(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            given = message["headers"] = list(message.get("headers", ()))
+            given += security.beside(given)
+            given += extra
+        await send(message)
+
+    return send_with_headers
+
+
+def _with_budget(send: Send, visit: Visit) -> Send:
+    async def send_with_budget(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *_fields(visit)]
+        await send(message)
+
+    return send_with_budget
+
+
+def _fields(visit: Visit) -> Iterable[Header]:
+    """Yield `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10)."""
+    budget = visit.client.budget
+    if budget is None:
+        return
+    now = visit.limiter.clock()
+    left = max(budget.left(now) - int(visit.due), 0)
+    yield b"ratelimit-policy", _policy(budget.policy)
+    yield b"ratelimit", b'"default";r=%d;t=%d' % (left, budget.reset(now))
+
+
+def _policy(policy: Policy) -> bytes:
+    return b'"default";q=%d;w=%d' % (policy.quota, policy.window)
+
+
+# --- refusals -----------------------------------------------------------------
+
+
+async def _turn_away(send: Send, scope: Mapping[str, Any], visit: Visit, wait_s: int) -> None:
+    kind = "key" if visit.client.name.startswith("key:") else "address"
+    message = _SPENT.format(kind)
+    extra = [*_fields(visit), (b"retry-after", b"%d" % wait_s)]
+    connection = scope.get("connection")
+    if connection is not None:
+        connection.slow_down()
+    if scope["path"] != GRAPHQL:
+        await _send_problem(send, HTTPStatus.TOO_MANY_REQUESTS, message, extra)
+        return
+    accept = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+    media = RESPONSE_TYPE if RESPONSE_TYPE.encode() in accept else JSON_TYPE
+    errors = [{"message": message, "extensions": {"code": "RATE_LIMITED", "retryAfter": wait_s}}]
+    body = orjson.dumps({"errors": errors})
+    headers = [
+        (b"content-type", f"{media}; charset=utf-8".encode()),
+        (b"cache-control", b"no-store"),
+        *extra,
+    ]
+    await _send(send, HTTPStatus.TOO_MANY_REQUESTS, headers, body, scope["method"])
+
+
+async def _send_problem(
+    send: Send, status: HTTPStatus, detail: str, extra: Iterable[Header] = ()
+) -> None:
+    headers = [(b"content-type", PROBLEM_TYPE.encode()), (b"cache-control", b"no-store"), *extra]
+    await _send(send, status, headers, problem(status, detail))
+
+
+async def _send(
+    send: Send, status: HTTPStatus, headers: list[Header], body: bytes, method: str = "GET"
+) -> None:
+    headers = [*headers, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
