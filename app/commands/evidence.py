@@ -178,6 +178,13 @@ def _items_above(
 
 def refuse_taken_external_refs(connection: Connection, steps: Sequence[Step]) -> None:
     """Raise `Refused` where a newsroom gave an external reference to another record."""
+    faults = taken_by_others(connection, steps)
+    if faults:
+        raise Refused(faults)
+
+
+def taken_by_others(connection: Connection, steps: Sequence[Step]) -> tuple[ExternalRefTaken, ...]:
+    """Return where a newsroom gave an external reference to another record."""
     holders, wanted = _holders(steps)
     faults = [
         _taken(step, holder.record_id)
@@ -190,8 +197,7 @@ def refuse_taken_external_refs(connection: Connection, steps: Sequence[Step]) ->
         faults.extend(
             _taken(by_ref[ref], holder) for ref, holder in taken.items() if holder not in stepped
         )
-    if faults:
-        raise Refused(tuple(faults))
+    return tuple(faults)
 
 
 _ExternalKey: TypeAlias = tuple[str, str, str]
@@ -224,6 +230,6 @@ def _by_newsroom(steps: Sequence[Step]) -> dict[tuple[str, str], dict[str, Step]
 
 def _taken(step: Step, holder: str) -> ExternalRefTaken:
     return ExternalRefTaken(
-        f"externalRef {step.fields['externalRef']!r} already names {holder}",
+        f"this externalRef already names {holder}",
         path=field_path(step, "externalRef"),
     )

@@ -11,17 +11,18 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from app.commands import evidence
+from app.commands.failures import failures_again, kept_of
 from app.commands.idempotent import Keyed, earlier_answer, keyed_by, remember, under_way
 from app.commands.redact import Gaps, decide_redaction, named, redacting
 from app.commands.sealing import revisions_subtree, seal_headers, seal_step
 from app.domain import ids
-from app.domain.codes import Action, ChangesetKind
+from app.domain.codes import Action, ChangesetKind, ErrorPolicy
 from app.domain.decisions import (
     Editing,
     World,
@@ -32,15 +33,18 @@ from app.domain.decisions import (
     references,
 )
 from app.domain.errors import (
+    Forbidden,
     InvalidInput,
     InvalidValue,
     Path,
+    Refusal,
     Refused,
     UnknownRecord,
     Unwritable,
     WrongState,
 )
 from app.domain.kinds import KINDS
+from app.domain.leaving_out import decide_what_can_be
 from app.domain.operations import (
     Add,
     Commit,
@@ -50,12 +54,14 @@ from app.domain.operations import (
     Revise,
     parse_commit,
     parse_reason,
+    place_of,
 )
 from app.domain.permissions import Act
 from app.domain.records import Record, Step, kind_name
 from app.domain.redacting import REDACTED_HEADER, Redact, parse_redact
 from app.domain.reverting import Made, pointed_on, refuse_gaps, revert
 from app.domain.warnings import REFERENCES_STAY, Caution
+from app.store.access import find_newsroom
 from app.store.database import (
     BrokenOff,
     Connection,
@@ -122,6 +128,8 @@ class Outcome:
     Of a dry run `position` is None and `preview` what was read inside of it.
     `refs` maps the local refs of the input to the ids of the records. `is_replayed` says
     that it is the answer of an earlier submission with the same idempotency key.
+
+    `failures` are why operations were left out, which those are in `skipped`, by place.
     """
 
     position: int | None
@@ -132,6 +140,14 @@ class Outcome:
     refs: Mapping[str, str]
     preview: Any = None
     is_replayed: bool = field(default=False, compare=False)
+    failures: tuple[Refusal, ...] = ()
+
+    @property
+    def skipped(self) -> tuple[int, ...]:
+        """The places of the operations that were left out, in their order."""
+        return tuple(
+            sorted({place for one in self.failures if (place := place_of(one)) is not None})
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +157,8 @@ class _Decided:
     reason: Reason
     warnings: tuple[Caution, ...] = ()
     gaps: Gaps | None = None
+    refs: Mapping[str, str] = field(default_factory=dict)
+    failures: tuple[Refusal, ...] = ()
 
 
 _Parsed: TypeAlias = Commit | Redact | None
@@ -209,10 +227,11 @@ def submit_within(
 def _carry_out(
     connection: Connection, asked: _Asked, clock: Clock, preview: Preview | None
 ) -> Outcome:
-    submission, parsed, keyed = asked.submission, asked.parsed, asked.keyed
+    parsed, keyed = asked.parsed, asked.keyed
     earlier = earlier_answer(connection, keyed, clock())
     if earlier is not None:
-        return _answered(connection, submission, earlier)
+        return _answered(connection, asked, earlier)
+    submission = _on_behalf(connection, asked)
     decided = _decide(connection, submission, parsed)
     warnings = (
         *decided.warnings,
@@ -220,19 +239,26 @@ def _carry_out(
     )
     prepared = _prepare(submission, parsed, decided, _changeset_id(clock()))
     appended = append(connection, prepared, clock)
-    refs = parsed.refs if isinstance(parsed, Commit) else {}
+    refs, failures = decided.refs, decided.failures
     if submission.dry_run:
         read = None if preview is None else preview(connection, appended.position)
-        return Outcome(None, None, None, None, warnings, refs, read)
+        return Outcome(None, None, None, None, warnings, refs, read, failures=failures)
     remember(
         connection,
         keyed,
         at=appended.recorded_at,
         position=appended.position,
         warnings=warnings,
+        answer=kept_of(failures, _own(parsed)),
     )
     return Outcome(
-        appended.position, prepared.id, appended.recorded_at, appended.leaf_hash, warnings, refs
+        appended.position,
+        prepared.id,
+        appended.recorded_at,
+        appended.leaf_hash,
+        warnings,
+        refs,
+        failures=failures,
     )
 
 
@@ -240,7 +266,9 @@ def _carry_out(
 
 
 def _ask(submission: Submission, clock: Clock) -> _Asked:
-    return _Asked(submission, _parse(submission, clock), _keyed(submission))
+    parsed = _parse(submission, clock)
+    _may_be_on_behalf(submission.editing, parsed)
+    return _Asked(submission, parsed, _keyed(submission))
 
 
 def _parse(submission: Submission, clock: Clock) -> _Parsed:
@@ -298,26 +326,37 @@ def _keyed(submission: Submission) -> Keyed | None:
     )
 
 
-def _answered(connection: Connection, submission: Submission, found: Answered) -> Outcome:
+def _answered(connection: Connection, asked: _Asked, found: Answered) -> Outcome:
     """Return the outcome that an earlier submission with the same key had."""
     made = () if found.position is None else load_made(connection, found.position)
     added = [one.record_id for one in made if one.action is Action.ADD]
+    failures = failures_again(found.answer, _own(asked.parsed))
+    skipped = {place_of(one) for one in failures}
     return Outcome(
         found.position,
         found.changeset_id,
         found.recorded_at,
         found.leaf_hash,
         found.warnings,
-        _refs_again(submission.body, added),
+        _refs_again(asked.submission.body, skipped, added),
         is_replayed=True,
+        failures=failures,
     )
 
 
-def _refs_again(body: Mapping[str, Any], added: list[str]) -> dict[str, str]:
+def _own(parsed: _Parsed) -> tuple[Refusal, ...]:
+    """Return what is wrong with single operations of the input, whatever the ledger holds."""
+    return parsed.failures if isinstance(parsed, Commit) else ()
+
+
+def _refs_again(
+    body: Mapping[str, Any], skipped: Collection[int | None], added: list[str]
+) -> dict[str, str]:
     """Return ref → id as the first answer gave them: adds are written in their order."""
     asked = [
         inner
-        for operation in body.get("operations", ())
+        for place, operation in enumerate(body.get("operations", ()))
+        if place not in skipped
         for tag, inner in operation.items()
         if tag.startswith("add")
     ]
@@ -326,6 +365,36 @@ def _refs_again(body: Mapping[str, Any], added: list[str]) -> dict[str, str]:
         for inner, record_id in zip(asked, added, strict=True)
         if inner.get("ref") is not None
     }
+
+
+# --- on behalf of -------------------------------------------------------------
+
+
+def _may_be_on_behalf(editing: Editing, parsed: _Parsed) -> None:
+    """Raise `Forbidden` for a partner who enters another newsroom's words."""
+    wanted = parsed.on_behalf_of if isinstance(parsed, Commit) else None
+    if wanted is not None and wanted != editing.owner and not editing.is_house:
+        raise Forbidden("only the house newsroom enters what is another newsroom's")
+
+
+def _on_behalf(connection: Connection, asked: _Asked) -> Submission:
+    """Return the submission as that of whose words it enters.
+
+    Raises `Refused` where no newsroom here has that id, or another one was meant already.
+    """
+    submission, editing = asked.submission, asked.submission.editing
+    wanted = asked.parsed.on_behalf_of if isinstance(asked.parsed, Commit) else None
+    if wanted is None or wanted == editing.owner:
+        return submission
+    found = find_newsroom(connection, wanted)
+    if found is None or found["id"] != wanted or editing.on_behalf_of is not None:
+        raise Refused(
+            (InvalidInput(f"{wanted} is no newsroom to enter this for", path=_ON_BEHALF),)
+        )
+    return replace(submission, editing=replace(editing, on_behalf_of=wanted))
+
+
+_ON_BEHALF: Final = ("onBehalfOf",)
 
 
 # --- deciding -----------------------------------------------------------------
@@ -353,23 +422,53 @@ def _decide_operations(connection: Connection, submission: Submission, parsed: C
     lock_records(connection, stepped | naming, named)
     added = {operation.id for operation in operations if isinstance(operation, Add)}
     present = load_present(connection, stepped | named | (added if submission.ids else set()))
-    _refuse_taken_ids(operations, present)
     world = _world(connection, operations, present, locked=stepped | naming)
     named_by = {**submission.known, **parsed.refs}
     gaps = {named_by.get(record, record): names for record, names in submission.gaps.items()}
+    if parsed.policy is ErrorPolicy.SKIP_FAILED:
+        return _decide_what_can_be(connection, submission, parsed, world, gaps)
+    taken = _taken_ids(operations, present)
+    if taken:
+        raise Refused(tuple(taken))
     steps = decide(operations, world, submission.editing, gaps)
     evidence.refuse_taken_external_refs(connection, steps)
-    return _Decided(steps, world.records, parsed.reason)
+    return _Decided(steps, world.records, parsed.reason, refs=parsed.refs)
 
 
-def _refuse_taken_ids(operations: tuple[Operation, ...], present: Mapping[str, Record]) -> None:
-    taken = tuple(
+def _decide_what_can_be(
+    connection: Connection,
+    submission: Submission,
+    parsed: Commit,
+    world: World,
+    gaps: Mapping[str, frozenset[str]],
+) -> _Decided:
+    """Decide what is left without the operations that are refused; raise where nothing is."""
+    taken = _taken_ids(parsed.operations, world.records)
+    places = {place_of(one) for one in taken}
+    kept = decide_what_can_be(
+        [one for one in parsed.operations if place_of(one) not in places],
+        [*parsed.failures, *taken],
+        parsed.gone,
+        world,
+        submission.editing,
+        gaps=gaps,
+        last=lambda steps: evidence.taken_by_others(connection, steps),
+    )
+    if not kept.steps:
+        raise Refused(kept.failures)
+    added = {one.id for one in kept.operations}
+    refs = {ref: found for ref, found in parsed.refs.items() if found in added}
+    return _Decided(kept.steps, world.records, parsed.reason, refs=refs, failures=kept.failures)
+
+
+def _taken_ids(
+    operations: tuple[Operation, ...], present: Mapping[str, Record]
+) -> list[InvalidInput]:
+    return [
         InvalidInput(f"{operation.id} exists already in this ledger", path=operation.path)
         for operation in operations
         if isinstance(operation, Add) and operation.id in present
-    )
-    if taken:
-        raise Refused(taken)
+    ]
 
 
 def _moves_hierarchy(operation: Operation) -> bool:

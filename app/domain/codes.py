@@ -294,6 +294,16 @@ class ClaimField(Code):
     HS_CODE = "HS_CODE", "The Harmonized System code of an item."
 
 
+class ErrorPolicy(Code):
+    """What becomes of an edit of which some operations are refused."""
+
+    REJECT_ALL = "REJECT_ALL", "Nothing is written."
+    SKIP_FAILED = (
+        "SKIP_FAILED",
+        "They are left out, with those that depend on them, and the rest is written.",
+    )
+
+
 class RecordKind(Code):
     """The five kinds of record."""
 

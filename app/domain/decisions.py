@@ -7,8 +7,9 @@ them and nothing is done.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from app.domain import claims
@@ -134,7 +135,7 @@ def decide(
     own = frozenset(one.id for one in operations)
     for operation in operations:
         try:
-            steps.extend(_decide_one(operation, world, editing, own, gaps))
+            steps.extend(decide_one(operation, world, editing, own, gaps))
         except Refusal as fault:
             faults.append(fault)
     pointed_on = {one.record_id for one in steps if one.path[-1:] == ("merge",)}
@@ -162,9 +163,31 @@ def check(
     ]
 
 
-def _decide_one(
+def checks(
+    steps: Sequence[Step], world: World, editing: Editing, *, pointed_on: Collection[str]
+) -> Iterator[Iterable[Refusal]]:
+    """Yield what stands against the steps in groups, each to be looked at after the others.
+
+    The first is about steps by themselves; what the others find may be mended by leaving
+    out what an earlier one found.
+    """
+    yield [
+        *_bad_references(steps, world),
+        *_unfit_claims(steps),
+        *_beyond_reach(steps, editing, pointed_on),
+    ]
+    yield _doublets(steps)
+    yield _bad_merges(steps, world)
+    yield _cycles(steps, world)
+
+
+def decide_one(
     operation: Operation, world: World, editing: Editing, own: frozenset[str], gaps: Gaps
 ) -> list[Step]:
+    """Return the steps of one operation, whatever the others do; raise its `Refusal`.
+
+    `own` are the records that have an operation of their own.
+    """
     lost = gaps.get(operation.id, frozenset())
     if isinstance(operation, Add):
         return [
@@ -412,12 +435,14 @@ def _beyond_reach(
 
 
 def _cycles(steps: Sequence[Step], world: World) -> Iterable[Refusal]:
+    # The same for every step of a kind, and as long as all of them together.
+    known = cache(lambda name, kind: _edges(name, kind, steps, world))
     for one in steps:
         declared = KINDS[kind_name(one.record_id)].fields
         for change in one.changes:
             if change.after is None or not is_hierarchy(declared[change.field].type):
                 continue
-            edges = _edges(change.field, kind_name(one.record_id), steps, world)
+            edges = known(change.field, kind_name(one.record_id))
             if reaches_itself(one.record_id, edges):
                 yield CycleFound(
                     f"{change.field} would make {one.record_id} its own ancestor",

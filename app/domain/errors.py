@@ -103,7 +103,13 @@ class OutgoingFailed(CorrigendaError):
 
 
 class Refusal(CorrigendaError):
-    """What an editor can act on; `path` leads from the input to the fault."""
+    """What an editor can act on; `path` leads from the input to the fault.
+
+    `quotes` says that the message may repeat what was sent, so that it must not be kept
+    where nothing could be redacted.
+    """
+
+    quotes: ClassVar[bool] = False
 
     def __init__(self, message: str, *, path: Path = ()) -> None:
         super().__init__(message)
@@ -115,6 +121,7 @@ class InvalidInput(Refusal):
     """A field, reason or operation that is unknown, missing or ill-typed."""
 
     code = "INVALID_INPUT"
+    quotes = True
 
 
 class UnknownRecord(Refusal):

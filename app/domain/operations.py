@@ -7,12 +7,12 @@ the input; what depends on the present of the ledger is decided in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from app.domain import ids, texts
-from app.domain.codes import ReasonCode
+from app.domain.codes import ErrorPolicy, ReasonCode, code
 from app.domain.errors import (
     InvalidInput,
     InvalidValue,
@@ -102,11 +102,20 @@ Allot: TypeAlias = Callable[[str, str | None], str]
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One edit that an editor asks for, as it was parsed."""
+    """One edit that an editor asks for, as it was parsed.
+
+    `failures` are what is wrong with single operations, which are left out if `policy`
+    has it so; `gone` are the ids that records were to have which these would have added.
+    `on_behalf_of` is the newsroom whose words are entered, where that is another one.
+    """
 
     reason: Reason
     operations: tuple[Operation, ...]
     refs: Mapping[str, str]
+    policy: ErrorPolicy = ErrorPolicy.REJECT_ALL
+    failures: tuple[Refusal, ...] = ()
+    gone: frozenset[str] = frozenset()
+    on_behalf_of: str | None = None
 
 
 def parse_commit(
@@ -117,33 +126,86 @@ def parse_commit(
     `known` are refs that earlier changesets of the same dossier defined.
     `replaying` is for dossiers, which may repeat what merges and reverts did
     elsewhere: in any number of operations, and to records that are not active.
-    Raises `Refused` with everything that is wrong with it, each with its path.
+    Raises `Refused` with everything that is wrong with it, each with its path; under
+    SKIP_FAILED only for what is wrong with more than single operations.
     """
     faults: list[Refusal] = []
     body = mapping(value, (), faults)
-    no_unknown(body, {"reason", "operations", "idempotencyKey", "dryRun"}, (), faults)
+    no_unknown(body, _MEMBERS, (), faults)
     reason = parse_reason(body.get("reason"), faults)
+    policy, on_behalf_of = _policy(body, faults), _newsroom(body, faults)
     limit = None if replaying else OPERATIONS_LIMIT
     listed = _operation_list(body.get("operations"), faults, limit)
     refs = _allot_refs(listed, allot, known, faults)
     parser = _Parser({**known, **refs}, allot, faults, replaying=replaying)
-    operations = [parser.operation(tag, inner, path) for tag, inner, path in listed]
-    if faults:
+    parsed = [parser.operation(tag, inner, path) for tag, inner, path in listed]
+    operations = [one for one in parsed if one is not None]
+    if faults and (policy is ErrorPolicy.REJECT_ALL or None in map(place_of, faults)):
         raise Refused(tuple(faults))
-    return Commit(reason, tuple(op for op in operations if op is not None), refs)
+    failed = {place_of(fault) for fault in faults}
+    kept = tuple(one for one in operations if one.path[1] not in failed)
+    adding = {one.id for one in kept if isinstance(one, Add)}
+    return Commit(
+        reason,
+        kept,
+        {ref: found for ref, found in refs.items() if found in adding},
+        policy,
+        tuple(faults),
+        frozenset(refs.values()) - adding,
+        on_behalf_of,
+    )
+
+
+_MEMBERS: Final = frozenset(
+    {"reason", "operations", "idempotencyKey", "dryRun", "errorPolicy", "onBehalfOf"}
+)
+
+
+def place_of(found: Refusal | Operation) -> int | None:
+    """Return the place of an operation, or of that which a refusal is about.
+
+    None of a refusal of the whole edit.
+    """
+    match found.path:
+        case ("operations", int(place), *_):
+            return place
+        case _:
+            return None
+
+
+def _policy(body: Mapping[str, Any], faults: list[Refusal]) -> ErrorPolicy:
+    given = body.get("errorPolicy")
+    try:
+        return ErrorPolicy.REJECT_ALL if given is None else ErrorPolicy(code(ErrorPolicy, given))
+    except InvalidValue as fault:
+        message = f"errorPolicy {fault.message}"
+        faults.append(InvalidInput(message, path=("errorPolicy",)))
+        return ErrorPolicy.REJECT_ALL
+
+
+def _newsroom(body: Mapping[str, Any], faults: list[Refusal]) -> str | None:
+    given = body.get("onBehalfOf")
+    try:
+        if given is None or ids.kind_of(given) == "newsroom":
+            return given
+    except InvalidValue:
+        pass
+    message = "onBehalfOf must be the id of a newsroom"
+    faults.append(InvalidInput(message, path=("onBehalfOf",)))
+    return None
 
 
 def parse_reason(value: Any, faults: list[Refusal]) -> Reason:
     """Return the reason of a changeset; append what is wrong with it to `faults`."""
     body = mapping(value, ("reason",), faults)
     no_unknown(body, {"code", "note", "internalNote"}, ("reason",), faults)
-    code = body.get("code")
-    if not isinstance(code, str) or code not in ReasonCode.__members__:
+    given = body.get("code")
+    if not isinstance(given, str) or given not in ReasonCode.__members__:
         known = ", ".join(ReasonCode.__members__)
         faults.append(InvalidInput(f"reason.code must be one of {known}", path=("reason", "code")))
-        code = ReasonCode.OTHER
+        given = ReasonCode.OTHER
     note = _note(body, "note", faults, required=True)
-    return Reason(ReasonCode(code), note or "", _note(body, "internalNote", faults))
+    return Reason(ReasonCode(given), note or "", _note(body, "internalNote", faults))
 
 
 def _note(
@@ -379,7 +441,7 @@ def mapping(value: Any, path: Path, faults: list[Refusal]) -> Mapping[str, Any]:
 
 
 def no_unknown(
-    body: Mapping[str, Any], allowed: set[str], path: Path, faults: list[Refusal]
+    body: Mapping[str, Any], allowed: Collection[str], path: Path, faults: list[Refusal]
 ) -> None:
     """Append to `faults` each member that is not among those allowed."""
     for name in body:

@@ -137,21 +137,16 @@ class _Payload:
 
     async def done(self, outcome: Outcome) -> orjson.Fragment:
         """Return the payload of an edit that was written, or of a dry run."""
-        finished: Finished = {}
-        if outcome.position is None:
-            finished = outcome.preview or {}
-        elif self._plan is not None:
-            given = {MOMENT: outcome.position, WRITTEN: 1}
-            try:
-                members, _ = await self._context.engine.run(
-                    self._plan, self._context.variables, given
-                )
-            except (TooDeep, ReadTimedOut) as fault:
-                raise type(fault)(
-                    f"the edit was written at position {outcome.position}; its answer cannot be "
-                    f"read: {fault.message}"
-                ) from fault
-            finished = _fragments(members)
+        try:
+            finished = await self._finished(outcome)
+            errors = await self._errors(outcome.failures)
+        except (TooDeep, ReadTimedOut) as fault:
+            if outcome.position is None:
+                raise
+            raise type(fault)(
+                f"the edit was written at position {outcome.position}; its answer cannot be "
+                f"read: {fault.message}"
+            ) from fault
         return self._assembled(
             {
                 "refs": [{"ref": ref, "id": found} for ref, found in outcome.refs.items()],
@@ -164,12 +159,23 @@ class _Payload:
                     }
                     for one in outcome.warnings
                 ],
-                "userErrors": [],
+                "userErrors": errors,
+                "skipped": outcome.skipped,
                 "leafHash": None if outcome.leaf_hash is None else outcome.leaf_hash.hex(),
                 "checkpoint": await self._checkpoint(),
             },
             finished,
         )
+
+    async def _finished(self, outcome: Outcome) -> Finished:
+        """Return what the tables say of the edit."""
+        if outcome.position is None:
+            return cast("Finished", outcome.preview or {})
+        if self._plan is None:
+            return {}
+        given = {MOMENT: outcome.position, WRITTEN: 1}
+        members, _ = await self._context.engine.run(self._plan, self._context.variables, given)
+        return _fragments(members)
 
     async def _checkpoint(self) -> Mapping[str, Any] | None:
         """Return the newest checkpoint, where the selection asks for it and there is one."""
@@ -224,22 +230,31 @@ class _Payload:
 
     async def refused(self, refusals: Sequence[Refusal]) -> orjson.Fragment:
         """Return the payload of an edit that was refused whole."""
-        known = await self._known_of(refusals)
-        errors = []
-        for place, one in enumerate(refusals):
-            error = {
-                "code": one.code,
-                "message": one.message,
-                "path": [str(step) for step in one.path],
-            }
-            errors.append(error | known.get(place, {}))
-        plain: dict[str, Any] = {"refs": [], "warnings": [], "userErrors": errors, "leafHash": None}
-        plain["checkpoint"] = await self._checkpoint()
+        plain: dict[str, Any] = {
+            "refs": [],
+            "warnings": [],
+            "userErrors": await self._errors(refusals),
+            "skipped": [],
+            "leafHash": None,
+            "checkpoint": await self._checkpoint(),
+        }
         empty = {
             key: orjson.Fragment(b"null" if nodes[0].name.value == "changeset" else b"[]")
             for key, nodes in self._read_selections().items()
         }
         return self._assembled(plain, empty)
+
+    async def _errors(self, refusals: Sequence[Refusal]) -> list[dict[str, Any]]:
+        known = await self._known_of(refusals) if refusals else {}
+        return [
+            {
+                "code": one.code,
+                "message": one.message,
+                "path": [str(step) for step in one.path],
+                **known.get(place, {}),
+            }
+            for place, one in enumerate(refusals)
+        ]
 
     async def _known_of(self, refusals: Sequence[Refusal]) -> dict[int, dict[str, Any]]:
         """Return what the tables know about the records of the refusals, by place."""

@@ -246,7 +246,10 @@ class ReasonInput:
     internal_note: str | None = _given("A note for the newsroom's own eyes and for auditors.")
 
 
-@strawberry.input(description="One edit: all of its operations are written, or none.")
+@strawberry.input(
+    description="One edit: all of its operations are written, or none, if `errorPolicy` has not "
+    "another word."
+)
 class CommitInput:
     """One edit."""
 
@@ -256,9 +259,16 @@ class CommitInput:
     )
     idempotency_key: str | None = _given(
         "Any text of your own: sending the same edit with the same key again gives the first "
-        "answer and writes nothing."
+        "answer and writes nothing. It is kept for 30 days, and may come as a header instead."
     )
     dry_run: bool | None = _given("Return what would change, and write nothing.")
+    error_policy: codes.ErrorPolicy | None = _given(
+        "What becomes of the others where operations are refused; REJECT_ALL if it is not given."
+    )
+    on_behalf_of: strawberry.ID | None = _given(
+        "The newsroom whose words are entered, and to which its claims belong; for the house "
+        "newsroom. Absent: one's own."
+    )
 
 
 @strawberry.input(description="Put back what an earlier changeset changed.")

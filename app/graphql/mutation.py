@@ -41,7 +41,9 @@ class Warning:  # noqa: A001 - the contract's own word
     field: str | None = strawberry.field(description="The field it is about.")
 
 
-@strawberry.type(description="One thing that stands against an edit; nothing of it was written.")
+@strawberry.type(
+    description="One thing that stands against an edit, or against an operation that was left out."
+)
 class UserError:
     """One thing that stands against an edit."""
 
@@ -74,7 +76,8 @@ class Ref:
 
 
 @strawberry.type(
-    description="What came of an edit: a changeset, or the errors for which it was refused whole."
+    description="What came of an edit: a changeset, or the errors for which it was refused whole; "
+    "both, where operations were left out."
 )
 class CommitPayload:
     """What came of an edit."""
@@ -99,7 +102,12 @@ class CommitPayload:
         description="What to look at again.", metadata=sized(STEPS)
     )
     user_errors: list[UserError] = table_field(
-        payloads.each_refused, "Why the edit was refused; empty where it was not.", size=STEPS
+        payloads.each_refused,
+        "Why the edit was refused, or operations of it left out; empty where neither was.",
+        size=STEPS,
+    )
+    skipped: list[int] = strawberry.field(
+        description="The places, from 0, of the operations that were left out of what was written."
     )
     leaf_hash: str | None = strawberry.field(
         description="The hash of the log's entry, hex (RFC 6962 leaf hash)."

@@ -151,7 +151,8 @@ FIELDS: Final[Rules] = {
     "Viewer": {Act.READ: "authenticated name editorId newsroomId role mayCommit"},
     # --- payloads, to which a mutation has to lead ---
     "CommitPayload": {
-        Act.READ: "changeset records revisions refs warnings userErrors leafHash checkpoint"
+        Act.READ: """changeset records revisions refs warnings userErrors skipped leafHash
+            checkpoint"""
     },
     "Ref": {Act.READ: "ref id"},
     "UserError": {Act.READ: "code message path current changesetsBetween"},

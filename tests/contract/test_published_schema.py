@@ -137,7 +137,7 @@ def test_the_fields_that_are_not_read_from_the_tables_are_these() -> None:
         return {key for key, field in declared.fields.items() if read_of(field) is None}
 
     assert unread("Query") == {"viewer", "log"}
-    assert unread("CommitPayload") == {"refs", "warnings", "leafHash", "checkpoint"}
+    assert unread("CommitPayload") == {"refs", "warnings", "skipped", "leafHash", "checkpoint"}
     assert unread("UserError") == {"code", "message", "path"}
 
 

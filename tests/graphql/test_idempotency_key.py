@@ -91,9 +91,10 @@ def test_another_key_of_the_api_gets_an_answer_of_its_own(ledger: Ledger) -> Non
     second = Ledger(ledger.url, ledger.http, {"editor": second_key})
     partner = ledger.partner("Le Monde")
 
-    answers = [sent(one, KEY, adding()).json()["data"]["commit"] for one in (second, partner)]
+    own, theirs = (sent(one, KEY, adding()).json()["data"]["commit"] for one in (second, partner))
 
-    assert [one["changeset"]["position"] for one in (first, *answers)] == [1, 2, 3]
+    assert [one["changeset"]["position"] for one in (first, own)] == [1, 2]
+    assert [one["code"] for one in theirs["userErrors"]] == ["PROPOSE_INSTEAD"]
 
 
 def test_header_and_input_may_both_name_the_key_if_they_agree(ledger: Ledger) -> None:
