@@ -33,6 +33,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from app.domain.errors import (
+    BadArgument,
     BadRequest,
     CorrigendaError,
     IdempotencyInProgress,
@@ -667,6 +668,9 @@ def shown_error(error: GraphQLError, code: str | None = None) -> dict[str, Any]:
     elif original is not None and not isinstance(original, GraphQLError) and code is None:
         message, code = internal(original)
         shown["message"] = message
+    elif isinstance(original, GraphQLError) and error.path is not None and code is None:
+        # An argument that is known to be wrong when it is read, as a variable was left out.
+        code = BadArgument.code
     if code is not None:
         shown["extensions"] = {"code": code, **_facts(original), **shown.get("extensions", {})}
     return shown

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLInputObjectType, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from app.graphql.mutation import Mutation
 from app.graphql.query import Query
@@ -43,8 +44,20 @@ def build_schema() -> strawberry.Schema:
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     describe_enum_values(core_schema(schema))
+    _mark_one_of(core_schema(schema))
     require_rules(core_schema(schema))
     return schema
+
+
+def _mark_one_of(core: GraphQLSchema) -> None:
+    """Tell graphql-core which inputs are @oneOf, so that validation refuses what is not one.
+
+    Strawberry itself finds it out when arguments are read, and then without a code.
+    """
+    for one in core.type_map.values():
+        if isinstance(one, GraphQLInputObjectType):
+            defined = one.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+            one.is_one_of = bool(getattr(defined, "is_one_of", False))
 
 
 def core_schema(schema: strawberry.Schema) -> GraphQLSchema:

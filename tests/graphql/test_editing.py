@@ -667,3 +667,36 @@ def test_the_records_of_a_payload_are_those_of_the_edit_whatever_came_since(
     again = ledger.commit(operations, idempotencyKey="desk-1")
 
     assert again["records"] == [{"id": first["refs"][0]["id"], "version": 1, "state": "ACTIVE"}]
+
+
+# --- one of several -------------------------------------------------------------
+
+ONE_OF = """mutation ($r: RetractInput, $o: [OperationInput!] = []) {
+  commit(input: {reason: {code: OTHER, note: "So"}, operations: OPERATIONS}) { records { id } } }"""
+RETRACT = '{id: "claim_1", version: 1}'
+
+
+@pytest.mark.parametrize(
+    ("operations", "variables", "code"),
+    [
+        ("[{retract: null}]", {}, "GRAPHQL_VALIDATION_FAILED"),
+        ("[{}]", {}, "GRAPHQL_VALIDATION_FAILED"),
+        (f"[{{retract: {RETRACT}, restore: {RETRACT}}}]", {}, "GRAPHQL_VALIDATION_FAILED"),
+        ("[{retract: $r}]", {}, "BAD_ARGUMENT"),
+        ("[{retract: $r}]", {"r": None}, "BAD_ARGUMENT"),
+        ("$o", {"o": [{}]}, "BAD_VARIABLES"),
+        ("$o", {"o": [{"retract": None}]}, "BAD_VARIABLES"),
+    ],
+)
+def test_an_operation_that_is_not_one_of_those_there_are_has_a_code(
+    demo: Ledger, operations: str, variables: dict[str, Any], code: str
+) -> None:
+    unused = "$o: [OperationInput!] = []" if "$o" not in operations else "$r: RetractInput, "
+    if "$" not in operations:
+        unused = "($r: RetractInput, $o: [OperationInput!] = [])"
+    query = ONE_OF.replace("OPERATIONS", operations).replace(unused, "")
+
+    found, message = demo.fault(query, variables, role="editor")
+
+    assert found == code
+    assert "Retract" in message or "Operation" in message
