@@ -51,8 +51,11 @@ def make_ledger(url: str, folder: Path, *, filled: bool) -> Mapping[str, str]:
         return demo_ledger.prepare(engine, folder / "keys.json", lambda: lines)
 
 
-# Tests ask for everything at once; what clients may ask for is `test_limits`'s matter.
+# Tests ask for everything at once; what clients may ask for is the matter of `test_limits`
+# and `test_budgets`.
 GENEROUS: Mapping[str, Any] = {
+    "stranger_budget": 0,
+    "key_budget": 0,
     "max_cost": 1_000_000,
     "max_tokens": 5_000,
     "max_aliases": 500,
