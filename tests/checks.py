@@ -284,6 +284,8 @@ def _entry(
         revisions=changeset_root(documents),
         reverts=row["reverts"],
         on_behalf_of=row["on_behalf_of"],
+        proposal=row["proposal"],
+        contributor=row["contributor"],
         **redaction,
     )
 

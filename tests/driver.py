@@ -21,6 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from app.commands import proposals
 from app.commands.access import editing_as
 from app.commands.dossiers import load
 from app.commands.submit import Outcome, Submission, fresh_id, instant_text, submit, utc_now
@@ -231,6 +232,90 @@ class Newsroom:
     def on(self, record_id: str, tag: str, based_on: int | None = None, **more: Any) -> Any:
         """Return an operation on the present version of a record."""
         return {tag: {"id": record_id, "version": based_on or self.version(record_id), **more}}
+
+    # --- proposals ------------------------------------------------------------
+
+    def propose(
+        self,
+        *operations: Mapping[str, Any],
+        reason: str = NOTE,
+        message: str | None = None,
+        key: str | None = None,
+        dry_run: bool = False,
+    ) -> proposals.Answer:
+        """Ask for operations as they stand in a `ProposeInput`."""
+        body = self._asked(operations, reason, message)
+        return proposals.propose(self.engine, self._request(body, key, dry_run=dry_run))
+
+    def propose_again(
+        self,
+        proposal: str,
+        *operations: Mapping[str, Any],
+        revision: int = 1,
+        reason: str = NOTE,
+        message: str | None = None,
+    ) -> proposals.Answer:
+        """Revise a proposal."""
+        own = {"proposal": proposal, "revision": revision}
+        body = {**self._asked(operations, reason, message), **own}
+        return proposals.revise(self.engine, self._request(body))
+
+    def review(
+        self,
+        proposal: str,
+        decision: str,
+        note: str | None = None,
+        *,
+        revision: int = 1,
+        four_eyes: bool = True,
+        key: str | None = None,
+        dry_run: bool = False,
+        **more: Any,
+    ) -> proposals.Answer:
+        """Say something to a proposal, or decide on it."""
+        body = {"proposal": proposal, "revision": revision, "decision": decision, **more}
+        request = self._request(
+            body if note is None else body | {"note": note}, key, dry_run=dry_run
+        )
+        return proposals.review(self.engine, request, four_eyes=four_eyes, clock=self.clock)
+
+    def withdraw(self, proposal: str, note: str | None = None) -> proposals.Answer:
+        return proposals.withdraw(self.engine, self._request({"proposal": proposal, "note": note}))
+
+    def comment(self, proposal: str, note: str) -> proposals.Answer:
+        return proposals.comment(self.engine, self._request({"proposal": proposal, "note": note}))
+
+    def proposal(self, proposal: str) -> Mapping[str, Any]:
+        """Return a proposal's row."""
+        query = sa.select(T["proposal"]).where(T["proposal"].c.id == proposal)
+        with self.engine.connect() as connection:
+            return connection.execute(query).mappings().one()
+
+    def events(self, proposal: str) -> list[Mapping[str, Any]]:
+        """Return what happened to a proposal, the first thing first."""
+        event = T["proposal_event"]
+        query = sa.select(event).where(event.c.proposal == proposal).order_by(event.c.place)
+        with self.engine.connect() as connection:
+            return [*connection.execute(query).mappings()]
+
+    def _asked(
+        self, operations: Sequence[Mapping[str, Any]], reason: str, message: str | None
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {"reason": {"code": "NEW_SOURCE", "note": reason}}
+        body["operations"] = list(operations)
+        return body if message is None else body | {"message": message}
+
+    def _request(
+        self, body: Mapping[str, Any], key: str | None = None, *, dry_run: bool = False
+    ) -> proposals.Request:
+        return proposals.Request(body, self.editing, key, dry_run)
+
+    def setting(self, record_id: str, *, based_on: int | None = None, **fields: Any) -> Any:
+        """Return the operation that gives a record other values."""
+        operation = self.on(record_id, f"revise{kind_name(record_id).capitalize()}", based_on)
+        ((_, inner),) = operation.items()
+        inner["set"] = given(fields)
+        return operation
 
     def _add(self, kind: str, fields: Mapping[str, Any]) -> str:
         operation = {f"add{kind.capitalize()}": {"ref": "#it", **REQUIRED[kind], **given(fields)}}

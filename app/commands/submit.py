@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from app.commands import evidence
 from app.commands.failures import failures_again, kept_of
@@ -58,7 +58,7 @@ from app.domain.operations import (
 )
 from app.domain.permissions import Act
 from app.domain.records import Record, Step, kind_name
-from app.domain.redacting import REDACTED_HEADER, Redact, parse_redact
+from app.domain.redacting import REDACTED_HEADER, REVIEW_HEADER, Redact, parse_redact
 from app.domain.reverting import Made, pointed_on, refuse_gaps, revert
 from app.domain.warnings import REFERENCES_STAY, Caution
 from app.store.access import find_newsroom
@@ -81,6 +81,8 @@ from app.store.records import (
     lock_hierarchies,
     lock_records,
 )
+
+T = TypeVar("T")
 
 Preview: TypeAlias = Callable[[Connection, int], Any]
 """Reads an answer inside a dry run's transaction, as of the position it would have."""
@@ -119,6 +121,26 @@ class Submission:
     origin: Mapping[str, Any] | None = None
     gaps: Mapping[str, frozenset[str]] = field(default_factory=dict)
     at_once: bool = False
+    accepting: Accepting | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepting:
+    """The proposal that an edit comes from: whose it is, and what the reviewer says to it."""
+
+    proposal: str
+    contributor: str
+    review: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What an edit would do, decided and not written; `operations` are those of its body."""
+
+    operations: tuple[Operation, ...]
+    steps: tuple[Step, ...]
+    refs: Mapping[str, str]
+    warnings: tuple[Caution, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +211,28 @@ def submit(
     a doublet that came in between) is tried again.
     """
     asked = _ask(submission, clock)
+
+    def carry_out(connection: Connection) -> Outcome:
+        outcome = _carry_out(connection, asked, clock, preview)
+        if submission.dry_run:
+            connection.rollback()
+        return outcome
+
+    return in_attempts(engine, asked.keyed, carry_out)
+
+
+def in_attempts(engine: Engine, keyed: Keyed | None, work: Callable[[Connection], T]) -> T:
+    """Do a piece of work in one transaction, again where the database broke it off.
+
+    `keyed` is the idempotency key under which it is done, if any. Raises `Unwritable` where
+    it is broken off every time, `ReadOnly` where nothing may be written.
+    """
     # Before anything is looked up; `append` asks again.
     require_writable(engine)
     for attempt in range(ATTEMPTS):
         try:
-            with under_way(engine, asked.keyed), write_transaction(engine) as connection:
-                outcome = _carry_out(connection, asked, clock, preview)
-                if submission.dry_run:
-                    connection.rollback()
-                return outcome
+            with under_way(engine, keyed), write_transaction(engine) as connection:
+                return work(connection)
         except BrokenOff as broken:
             if attempt + 1 == ATTEMPTS:
                 raise _given_up(broken) from broken
@@ -222,6 +257,25 @@ def submit_within(
 ) -> Outcome:
     """Do the same inside a transaction of the caller's, who commits or rolls back."""
     return _carry_out(connection, _ask(submission, clock), clock, preview)
+
+
+def try_within(connection: Connection, submission: Submission, *, clock: Clock = utc_now) -> Tried:
+    """Decide an edit against the present, with the records locked, and write nothing.
+
+    Raises `Refused` with all that stands against it.
+    """
+    parsed = _parse(submission, clock)
+    if parsed is None or isinstance(parsed, Redact):
+        raise AssertionError("a revert or a redaction is never asked for")
+    decided = _decide_operations(connection, submission, parsed)
+    warnings = evidence.warnings(connection, decided.steps, decided.present)
+    return Tried(parsed.operations, decided.steps, parsed.refs, tuple(warnings))
+
+
+def parsed_operations(submission: Submission, *, clock: Clock = utc_now) -> tuple[Operation, ...]:
+    """Return the operations of an edit, parsed."""
+    parsed = _parse(submission, clock)
+    return parsed.operations if isinstance(parsed, Commit) else ()
 
 
 def _carry_out(
@@ -609,7 +663,10 @@ def _prepare(
             "origin": submission.origin,
             REDACTED_HEADER: None if gaps is None else named(gaps.chosen),
         },
-        {"internalNote": decided.reason.internal_note},
+        {
+            "internalNote": decided.reason.internal_note,
+            REVIEW_HEADER: None if submission.accepting is None else submission.accepting.review,
+        },
     )
     return Prepared(
         id=changeset_id,
@@ -628,6 +685,8 @@ def _prepare(
             if isinstance(parsed, Redact) and gaps is not None
             else None
         ),
+        proposal=None if submission.accepting is None else submission.accepting.proposal,
+        contributor=None if submission.accepting is None else submission.accepting.contributor,
     )
 
 
@@ -640,4 +699,16 @@ def _kind(submission: Submission, decided: _Decided) -> ChangesetKind:
     return submission.kind
 
 
-__all__ = ["Outcome", "Submission", "fresh_id", "instant_text", "submit", "submit_within"]
+__all__ = [
+    "Accepting",
+    "Outcome",
+    "Submission",
+    "Tried",
+    "fresh_id",
+    "in_attempts",
+    "instant_text",
+    "parsed_operations",
+    "submit",
+    "submit_within",
+    "try_within",
+]

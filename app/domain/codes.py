@@ -254,6 +254,38 @@ class HeaderText(Code):
     INTERNAL_NOTE = "INTERNAL_NOTE", "The internal note of the reason."
     EDITOR_NAME = "EDITOR_NAME", "The editor's name at the time."
     ORIGIN = "ORIGIN", "What an importer stated about where the changeset comes from."
+    REVIEW = "REVIEW", "What a reviewer said about a proposal when it was decided on."
+
+
+class ProposalState(Code):
+    """How far a proposal has come."""
+
+    OPEN = "OPEN", "It waits for a reviewer."
+    RETURNED = "RETURNED", "It was sent back to its contributor, and waits to be revised."
+    ACCEPTED = "ACCEPTED", "It became a changeset."
+    REJECTED = "REJECTED", "A reviewer decided against it."
+    WITHDRAWN = "WITHDRAWN", "It was taken back by whoever made it."
+
+
+class Decision(Code):
+    """What a reviewer says to a proposal."""
+
+    ACCEPT = "ACCEPT", "It becomes a changeset, as the ledger stands now."
+    RETURN = "RETURN", "It goes back to its contributor, to be revised."
+    REJECT = "REJECT", "It is decided against, for good."
+    COMMENT = "COMMENT", "Something is said about it, and nothing is decided."
+
+
+class ProposalEventKind(Code):
+    """What happened to a proposal."""
+
+    PROPOSE = "PROPOSE", "It was made."
+    REVISE = "REVISE", "Its contributor gave it another content."
+    COMMENT = "COMMENT", "Somebody said something about it."
+    RETURN = "RETURN", "A reviewer sent it back."
+    ACCEPT = "ACCEPT", "A reviewer accepted it."
+    REJECT = "REJECT", "A reviewer decided against it."
+    WITHDRAW = "WITHDRAW", "It was taken back."
 
 
 class Role(Code):

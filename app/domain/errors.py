@@ -18,6 +18,12 @@
     │   ├── RevertConflict        REVERT_CONFLICT
     │   ├── NotRedactable         NOT_REDACTABLE
     │   ├── NothingToRedact       NOTHING_TO_REDACT
+    │   ├── UnknownProposal       UNKNOWN_PROPOSAL
+    │   ├── ProposalDecided       PROPOSAL_DECIDED
+    │   ├── ProposalRevised       PROPOSAL_REVISED
+    │   ├── ProposalConflict      PROPOSAL_CONFLICT
+    │   ├── ProposalRedacted      PROPOSAL_REDACTED
+    │   ├── OwnProposal           OWN_PROPOSAL
     │   └── IdempotencyKeyReused  IDEMPOTENCY_KEY_REUSED
     ├── Refused                   several refusals of one changeset, together
     ├── OutgoingFailed            another server could not be asked, or did not answer as it should
@@ -54,7 +60,7 @@ log id, and its detail goes to the logger alone.
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -210,6 +216,68 @@ class NothingToRedact(Refusal):
     def __init__(self, message: str, *, path: Path = (), record_id: str | None = None) -> None:
         super().__init__(message, path=path)
         self.record_id = record_id
+
+
+class UnknownProposal(Refusal):
+    """An id that names no proposal which this viewer can see."""
+
+    code = "UNKNOWN_PROPOSAL"
+
+
+class ProposalDecided(Refusal):
+    """A proposal whose state does not allow this: it was decided, or was sent back."""
+
+    code = "PROPOSAL_DECIDED"
+
+
+class ProposalRevised(Refusal):
+    """The contributor revised the proposal after the reviewer read it."""
+
+    code = "PROPOSAL_REVISED"
+
+
+class ProposalConflict(Refusal):
+    """The ledger moved on in what a proposal changes: what it saw, what is held, what it asks.
+
+    `field` is "state" where the record was retracted, restored or merged, and None where
+    nothing is left to be done.
+    """
+
+    code = "PROPOSAL_CONFLICT"
+
+    def __init__(  # noqa: PLR0913 - the three ways and where they part
+        self,
+        message: str,
+        *,
+        record_id: str | None = None,
+        based_on: int = 0,
+        current: int = 0,
+        field: str | None = None,
+        base: Any = None,
+        present: Any = None,
+        proposed: Any = None,
+        path: Path = (),
+    ) -> None:
+        super().__init__(message, path=path)
+        self.record_id = record_id
+        self.based_on = based_on
+        self.current = current
+        self.field = field
+        self.base = base
+        self.present = present
+        self.proposed = proposed
+
+
+class ProposalRedacted(Refusal):
+    """A proposal whose content was redacted: there is nothing left to decide on."""
+
+    code = "PROPOSAL_REDACTED"
+
+
+class OwnProposal(Refusal):
+    """A proposal that its own contributor would accept."""
+
+    code = "OWN_PROPOSAL"
 
 
 class IdempotencyKeyReused(Refusal):

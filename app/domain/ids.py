@@ -21,7 +21,7 @@ from app.domain.wording import shown
 RECORD_KINDS: Final = ("actor", "item", "transfer", "citation", "claim")
 """The kinds of record, as they stand before the underscore of their ids."""
 
-PREFIXES: Final = (*RECORD_KINDS, "changeset", "editor", "newsroom", "key")
+PREFIXES: Final = (*RECORD_KINDS, "changeset", "editor", "newsroom", "key", "proposal")
 """Every kind of thing that has an id."""
 
 ENTROPY_BYTES: Final = 10

@@ -41,6 +41,9 @@ HEADER: Final = "header"
 REDACTED_HEADER: Final = "redacted"
 """The header of a redaction that covers the names of what it took; it stays readable."""
 
+REVIEW_HEADER: Final = "review"
+"""The restricted header of a decision on a proposal: which one, of what content, and the note."""
+
 TARGETS_LIMIT: Final = 1_000
 
 HEADER_TEXTS: Final[Mapping[str, str]] = {
@@ -48,6 +51,7 @@ HEADER_TEXTS: Final[Mapping[str, str]] = {
     HeaderText.INTERNAL_NOTE: "internalNote",
     HeaderText.EDITOR_NAME: "editorName",
     HeaderText.ORIGIN: "origin",
+    HeaderText.REVIEW: REVIEW_HEADER,
 }
 """The name under which each text of a header is disclosed."""
 

@@ -34,6 +34,9 @@ ENTRY_MAX_BYTES = 65_535
 KINDS = frozenset(
     {"EDIT", "IMPORT", "MERGE", "REVERT", "REDACTION", "REVIEW", "ACCESS", "KEY", "FREEZE"}
 )
+PROPOSED_KINDS = frozenset({"EDIT", "MERGE"})
+"""The kinds of entry that can come from a proposal."""
+
 ACTIONS = frozenset({"ADD", "REVISE", "RETRACT", "RESTORE", "MERGE", "REDACT"})
 AUTHORITIES = frozenset({"LEGAL", "PRIVACY", "EDITORIAL"})
 HEADER_SCOPE = "header"
@@ -130,12 +133,15 @@ def entry(  # noqa: PLR0913 - one argument for each member
     on_behalf_of: str | None = None,
     authority: str | None = None,
     targets: Subtree | None = None,
+    proposal: str | None = None,
+    contributor: str | None = None,
 ) -> bytes:
     """Return the bytes of the entry at `position`.
 
     `public` and `restricted` are the digests of the header's own disclosures.
     `reverts` is the position that this changeset takes back. A REDACTION, and no
-    other kind, has an `authority` and `targets`. What is None is left out.
+    other kind, has an `authority` and `targets`. What was accepted from a proposal names
+    it and its `contributor`. What is None is left out.
 
     Raises `EntryRefused` for an unknown kind, a time without its zone, a member
     that is not an id, code or digest, and more than 65,535 bytes.
@@ -154,6 +160,7 @@ def entry(  # noqa: PLR0913 - one argument for each member
         "revisions": _subtree("revisions", revisions),
         **_links(reverts, on_behalf_of, before=position),
         **_redaction(kind, authority, targets),
+        **_accepted(kind, proposal, contributor),
     }
     return _short_enough(canonical_plain(members))
 
@@ -185,6 +192,18 @@ def _redaction(kind: str, authority: str | None, targets: Subtree | None) -> dic
         "authority": _one_of("authority", authority, AUTHORITIES),
         "targets": _subtree("targets", targets),
     }
+
+
+def _accepted(kind: str, proposal: str | None, contributor: str | None) -> dict[str, object]:
+    if proposal is None and contributor is None:
+        return {}
+    if proposal is None or contributor is None:
+        raise EntryRefused(
+            member="proposal", message="a proposal has a contributor, and nothing else has one"
+        )
+    if kind not in PROPOSED_KINDS:
+        raise EntryRefused(member="proposal", message=f"an entry of kind {kind} has none")
+    return {"proposal": _id("proposal", proposal), "contributor": _id("contributor", contributor)}
 
 
 def _digests(public: Iterable[str], restricted: Iterable[str]) -> dict[str, list[str]]:

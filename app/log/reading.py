@@ -43,6 +43,8 @@ class EntryParts:
     on_behalf_of: str | None = None
     authority: str | None = None
     targets: Subtree | None = None
+    proposal: str | None = None
+    contributor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def read_entry(body: bytes) -> EntryParts:
         on_behalf_of=members.if_there("onBehalfOf", members.text),
         authority=members.if_there("authority", members.text),
         targets=members.if_there("targets", members.subtree),
+        proposal=members.if_there("proposal", members.text),
+        contributor=members.if_there("contributor", members.text),
     )
     members.check_written(body, lambda: _entry_again(parts))
     return parts
@@ -213,6 +217,8 @@ def _entry_again(parts: EntryParts) -> bytes:
         on_behalf_of=parts.on_behalf_of,
         authority=parts.authority,
         targets=parts.targets,
+        proposal=parts.proposal,
+        contributor=parts.contributor,
     )
 
 

@@ -54,7 +54,8 @@ HEADER: Final = "header"
 """The scope of what belongs to the changeset itself, in targets and in `names`."""
 
 REDACTION: Final = "REDACTION"
-WRITTEN_KINDS: Final = frozenset({"EDIT", "IMPORT", "MERGE", "REVERT", REDACTION})
+REVIEW: Final = "REVIEW"
+WRITTEN_KINDS: Final = frozenset({"EDIT", "IMPORT", "MERGE", "REVERT", REDACTION, REVIEW})
 """The kinds whose rules this verifier knows; it fails on the others."""
 
 STATE_AFTER: Final[Mapping[str, str]] = {
@@ -460,7 +461,12 @@ def _check_touched(
     targets: Sequence[TargetParts],
     place: _Place,
 ) -> None:
-    """A redaction steps exactly the records that it takes content from."""
+    """A redaction steps exactly the records that it takes content from, a review none."""
+    decides = entry.kind == REVIEW or entry.proposal is not None
+    if decides and not entry.restricted:
+        raise place.failure("CONTENT", "a decision says, restricted, which proposal it is about")
+    if entry.kind == REVIEW and revisions:
+        raise place.failure("CONTENT", "a review decides on a proposal, and steps no record")
     if entry.kind != REDACTION:
         return
     named = {target.scope for target in targets} - {HEADER}

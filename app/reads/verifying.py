@@ -40,7 +40,7 @@ from app.store.scratch import Scratch
 
 NAMES: Final = {
     **{kind.name: frozenset(kind.fields) for kind in KINDS.values()},
-    HEADER: frozenset({"editorName", "note", "origin", "internalNote", "redacted"}),
+    HEADER: frozenset({"editorName", "note", "origin", "internalNote", "redacted", "review"}),
 }
 """Which disclosures may stand where: the fields of each kind, and the prose of a header."""
 

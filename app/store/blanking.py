@@ -53,17 +53,47 @@ _BLANK_HEADER: Final = f"""
 """
 
 
+_HELD: Final = """
+    proposal_change c JOIN redaction_target t ON c.record_id = t.scope AND c.field = t.field
+    WHERE t.position = :position
+"""
+_ACCEPTED: Final = """
+    IN (SELECT p.id FROM proposal p JOIN redaction_target t ON p.changeset = t.target
+        WHERE t.position = :position AND t.version IS NULL)
+"""
+_BLANK_PROPOSALS: Final = (
+    f"""
+    UPDATE proposal_draft SET input = 'null', salt = '' WHERE salt <> '' AND (
+        (proposal, revision) IN (SELECT c.proposal, c.revision FROM {_HELD})
+        OR proposal {_ACCEPTED})
+    """,
+    f"""
+    UPDATE proposal_event SET note = '{REDACTED}' WHERE note IS NOT NULL AND (
+        proposal IN (SELECT c.proposal FROM {_HELD}) OR proposal {_ACCEPTED})
+    """,
+    f"""
+    UPDATE proposal_change SET
+        before = CASE WHEN before = 'null' THEN 'null' ELSE {_GAP} END,
+        after = CASE WHEN after = 'null' THEN 'null' ELSE {_GAP} END
+    WHERE (record_id, field) IN (
+        SELECT scope, field FROM redaction_target WHERE position = :position)
+    """,
+)
+"""What a draft holds of the content, its input whole, and the notes on its proposal."""
+
+
 def blank(connection: Connection, position: int) -> None:
     """Blank what the targets of the redaction at `position`, still open, name."""
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SELECT corrigenda_blank(:position)"), {"position": position})
+        for function in ("corrigenda_blank", "corrigenda_blank_proposals"):
+            connection.execute(sa.text(f"SELECT {function}(:position)"), {"position": position})
         return
     for statement in _statements(connection, position):
         connection.execute(sa.text(statement), {"position": position})
 
 
 def _statements(connection: Connection, position: int) -> Iterator[str]:
-    yield from (_BLANK_AFTER, _BLANK_BEFORE, _BLANK_HEADER)
+    yield from (_BLANK_AFTER, _BLANK_BEFORE, _BLANK_HEADER, *_BLANK_PROPOSALS)
     query = sa.select(_TARGETS.c.scope, _TARGETS.c.field).where(
         _TARGETS.c.position == position, _TARGETS.c.scope != HEADER
     )

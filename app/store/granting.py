@@ -34,8 +34,12 @@ def grants(role: str) -> Iterator[str]:
     yield f"GRANT INSERT ON {', '.join(map(_quoted, appended))} TO {name}"
     yield f"GRANT UPDATE (superseded) ON {', '.join(map(_quoted, _MOVING))} TO {name}"
     yield f"GRANT UPDATE (size, peaks, recorded_at) ON head TO {name}"
+    yield (
+        f"GRANT UPDATE (state, revision, updated_at, decided_at, changeset) ON proposal TO {name}"
+    )
     yield f"GRANT INSERT, UPDATE, DELETE ON {', '.join(map(_quoted, _CACHES))} TO {name}"
     yield f"GRANT EXECUTE ON FUNCTION corrigenda_blank(bigint) TO {name}"
+    yield f"GRANT EXECUTE ON FUNCTION corrigenda_blank_proposals(bigint) TO {name}"
     yield f"GRANT EXECUTE ON FUNCTION corrigenda_lock(text[], boolean) TO {name}"
 
 

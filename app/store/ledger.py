@@ -92,6 +92,8 @@ class Prepared:
     reverts: int | None = None
     on_behalf_of: str | None = None
     redacting: Redacting | None = None
+    proposal: str | None = None
+    contributor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,8 @@ def _entry_bytes(prepared: Prepared, position: int, at: datetime) -> bytes:
         on_behalf_of=prepared.on_behalf_of,
         authority=None if prepared.redacting is None else prepared.redacting.authority,
         targets=None if prepared.redacting is None else prepared.redacting.tree,
+        proposal=prepared.proposal,
+        contributor=prepared.contributor,
     )
 
 
@@ -203,6 +207,8 @@ def _changeset_row(prepared: Prepared, position: int, recorded_at: str) -> dict[
         "kind": prepared.kind,
         "reason_code": prepared.reason_code,
         "reverts": prepared.reverts,
+        "proposal": prepared.proposal,
+        "contributor": prepared.contributor,
     }
 
 

@@ -93,6 +93,17 @@ def load_as_of(connection: Connection, ids: Iterable[str], position: int) -> dic
     )
 
 
+def load_version(connection: Connection, record_id: str, version: int) -> Record:
+    """Return one version of a record; raises `LookupError` where there is none."""
+    found = _load(
+        connection,
+        [record_id],
+        # Its links have the claim's id in `claim`, and the same versions.
+        lambda table: table.c.version == version,
+    )
+    return found[record_id]
+
+
 def _load(connection: Connection, ids: Iterable[str], when: _When) -> dict[str, Record]:
     by_kind: dict[str, list[str]] = defaultdict(list)
     for record_id in sorted(set(ids)):

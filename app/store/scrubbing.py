@@ -24,7 +24,10 @@ from app.domain.errors import Unwritable
 from app.store.database import sqlite_file
 from app.store.tables import RECORD_TABLES
 
-TOUCHED: Final = ("change", "header", *RECORD_TABLES, "search")
+TOUCHED: Final = (
+    "change", "header", *RECORD_TABLES, "search", "proposal_draft", "proposal_change",
+    "proposal_event",
+)  # fmt: skip
 """The tables whose rows held content, each rewritten with its indexes."""
 
 _WAIT_S: Final = 10

@@ -159,6 +159,7 @@ class Changeset(Table, table=True):
         Index("ix_changeset_editor", "editor", "position"),
         Index("ix_changeset_newsroom", "newsroom", "position"),
         Index("ix_changeset_reverts", "reverts"),
+        Index("ix_changeset_contributor", "contributor", "position"),
     )
 
     position: int = Field(sa_column=Column(POSITION, primary_key=True, autoincrement=False))
@@ -171,6 +172,8 @@ class Changeset(Table, table=True):
     kind: str = _text(nullable=False)
     reason_code: str = _text(nullable=False)
     reverts: int | None = _position(nullable=True, foreign_key="changeset.position")
+    proposal: str | None = _text()
+    contributor: str | None = _text()
 
 
 class Header(Table, table=True):
@@ -324,6 +327,113 @@ class Budget(Table, table=True):
 
     client: str = _text(nullable=False, primary_key=True)
     full_at: float = Field(sa_type=Double, nullable=False)
+
+
+# --- proposals ----------------------------------------------------------------
+
+
+class Proposal(Table, table=True):
+    """A changeset that a contributor asks for; its content stands in `proposal_draft`.
+
+    `revision` counts its drafts, and is the one that stands. `changeset` is the position
+    that an accepted one became.
+    """
+
+    __tablename__ = "proposal"
+    __table_args__ = (
+        Index("ix_proposal_newsroom", "newsroom", "state", "id"),
+        Index("ix_proposal_state", "state", "id"),
+        Index("ix_proposal_updated", "updated_at", "id"),
+        Index("ix_proposal_editor", "editor", "id"),
+        Index("ix_proposal_changeset", "changeset"),
+    )
+
+    id: str = _text(nullable=False, primary_key=True)
+    newsroom: str = _text(nullable=False, foreign_key="newsroom.id")
+    editor: str = _text(nullable=False, foreign_key="editor.id")
+    state: str = _text(nullable=False)
+    revision: int = Field(sa_type=Integer, nullable=False)
+    created_at: str = _text(nullable=False)
+    updated_at: str = _text(nullable=False)
+    decided_at: str | None = _text()
+    changeset: int | None = _position(nullable=True, foreign_key="changeset.position")
+
+
+class ProposalDraft(Table, table=True):
+    """What a proposal asked for at one of its revisions: the input, and what it was based on.
+
+    `input` is JSON text with the ids of what it adds; `digest` opens with `salt`, as the
+    log's disclosures do, so that a decision can say what was decided on.
+    """
+
+    __tablename__ = "proposal_draft"
+
+    proposal: str = _text(nullable=False, primary_key=True, foreign_key="proposal.id")
+    revision: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    based_on: int = _position()
+    created_at: str = _text(nullable=False)
+    input: str = Field(sa_type=Text, nullable=False)
+    salt: str = _text(nullable=False)
+    digest: str = _text(nullable=False)
+
+
+class ProposalStep(Table, table=True):
+    """One record's step that a draft would make: to which version, as it was made."""
+
+    __tablename__ = "proposal_step"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["proposal", "revision"], ["proposal_draft.proposal", "proposal_draft.revision"]
+        ),
+        Index("ix_proposal_step_record", "record_id", "proposal"),
+    )
+
+    proposal: str = _text(nullable=False, primary_key=True)
+    revision: int = Field(primary_key=True)
+    place: int = Field(primary_key=True)
+    record_id: str = _text(nullable=False)
+    version: int = Field(sa_type=Integer, nullable=False)
+    action: str = _text(nullable=False)
+
+
+class ProposalChange(Table, table=True):
+    """One field that a draft's step would change; values are canonical JSON text."""
+
+    __tablename__ = "proposal_change"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["proposal", "revision"], ["proposal_draft.proposal", "proposal_draft.revision"]
+        ),
+        Index("ix_proposal_change_field", "record_id", "field"),
+    )
+
+    proposal: str = _text(nullable=False, primary_key=True)
+    revision: int = Field(primary_key=True)
+    record_id: str = _text(nullable=False, primary_key=True)
+    field: str = _text(nullable=False, primary_key=True)
+    place: int = Field(sa_type=Integer, nullable=False)
+    before: str = Field(sa_type=Text, nullable=False)
+    after: str = Field(sa_type=Text, nullable=False)
+
+
+class ProposalEvent(Table, table=True):
+    """What happened to a proposal, in order.
+
+    A decision has its `position` in the log, where its note stands (`header`, restricted).
+    """
+
+    __tablename__ = "proposal_event"
+    __table_args__ = (Index("ix_proposal_event_position", "position"),)
+
+    proposal: str = _text(nullable=False, primary_key=True, foreign_key="proposal.id")
+    place: int = Field(primary_key=True)
+    revision: int = Field(sa_type=Integer, nullable=False)
+    kind: str = _text(nullable=False)
+    editor: str = _text(nullable=False, foreign_key="editor.id")
+    newsroom: str = _text(nullable=False, foreign_key="newsroom.id")
+    at: str = _text(nullable=False)
+    note: str | None = Field(default=None, sa_type=Text, nullable=True)
+    position: int | None = _position(nullable=True, foreign_key="changeset.position")
 
 
 # --- the records --------------------------------------------------------------
@@ -580,7 +690,8 @@ RECORD_TABLES: Final[dict[str, type[Version]]] = {
 LEDGER_TABLES: Final = (
     "newsroom", "editor", "key", "head", "changeset", "header", "record", "revision",
     "change", "redaction", "redaction_target", "entry", "checkpoint", "actor", "item",
-    "transfer", "citation", "claim", "derivation",
+    "transfer", "citation", "claim", "derivation", "proposal", "proposal_draft",
+    "proposal_step", "proposal_change", "proposal_event",
 )  # fmt: skip
 """What the database itself refuses to forget; `idempotency` and `budget` may expire, and
 `search` and `node` are derived."""

@@ -36,6 +36,7 @@ def test_the_lists_are_those_of_the_contract() -> None:
         "ReasonCode", "ChangesetKind", "Action", "Role", "RecordKind", "SearchMatch",
         "FindingStatus", "OriginKind", "ChainDirection", "RedactionAuthority", "HeaderText",
         "ErrorPolicy",
+        "ProposalState", "Decision", "ProposalEventKind",
     }  # fmt: skip
 
 

@@ -35,6 +35,17 @@ def redact(newsroom: Newsroom, *targets: object) -> int | None:
     return newsroom.submit(body, kind=ChangesetKind.REDACTION).position
 
 
+def propose(newsroom: Newsroom, transfer: str) -> None:
+    """Have a partner ask for two changesets, of which one is accepted and one rejected."""
+    partner = Newsroom.founded(newsroom.engine, "Baltic Wire", Role.CONTRIBUTOR, house=False)
+    wanted, unwanted = (
+        partner.propose(partner.setting(transfer, route=route)).proposal or ""
+        for route in ("In rail cars", "By air")
+    )
+    newsroom.review(wanted, "ACCEPT", "Checked.")
+    newsroom.review(unwanted, "REJECT", "No source says so.")
+
+
 @pytest.fixture
 def filled(newsroom: Newsroom) -> Newsroom:
     """Every kind of record and of changeset, with three published checkpoints."""
@@ -89,6 +100,7 @@ def filled(newsroom: Newsroom) -> Newsroom:
             "operations": [newsroom.on(twin, "retract")],
         }
     )
+    propose(newsroom, horses)
     publish(newsroom.engine)
     redact(newsroom, {"record": {"id": horses, "fields": ["summary"]}})
     redact(newsroom, {"record": {"id": russia, "fields": ["name"]}})

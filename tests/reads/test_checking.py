@@ -86,8 +86,8 @@ def test_a_byte_of_a_stored_node_is_found(databases: Databases) -> None:
 
 
 NODE = ["node.hash", "node.level", "node.number"]
-NEVER_FILLED = {"changeset.on_behalf_of", "node.hash", "node.level", "node.number"}
-"""What nothing writes yet; and nodes, of which a log of 256 entries has the first."""
+NEVER_FILLED = {"node.hash", "node.level", "node.number"}
+"""Nodes, of which a log of 256 entries has the first."""
 
 
 def test_the_ledger_of_these_tests_has_something_in_every_covered_column(filled: Newsroom) -> None:

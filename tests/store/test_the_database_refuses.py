@@ -158,6 +158,40 @@ def checkpoint(size: int) -> Values:
     return {"size": size, "note": "a signed note", "signed_at": NOON}
 
 
+PROPOSAL = {
+    "id": "proposal_1", "newsroom": "newsroom_1", "editor": "editor_1", "state": "OPEN",
+    "revision": 1, "created_at": NOON, "updated_at": NOON,
+}  # fmt: skip
+
+
+def draft(proposal: str = "proposal_1", revision: int = 1) -> Values:
+    return {
+        "proposal": proposal, "revision": revision, "based_on": 1, "created_at": NOON,
+        "input": '{"ids": {}}', "salt": "s", "digest": "d",
+    }  # fmt: skip
+
+
+def proposal_step(proposal: str = "proposal_1", place: int = 0) -> Values:
+    return {
+        "proposal": proposal, "revision": 1, "place": place, "record_id": "transfer_1",
+        "version": 2, "action": "REVISE",
+    }  # fmt: skip
+
+
+def proposal_change(proposal: str = "proposal_1", field: str = "title") -> Values:
+    return {
+        "proposal": proposal, "revision": 1, "record_id": "transfer_1", "field": field,
+        "place": 0, "before": '"Horses"', "after": '"24 horses"',
+    }  # fmt: skip
+
+
+def proposal_event(proposal: str = "proposal_1", place: int = 0, **more: Any) -> Values:
+    return {
+        "proposal": proposal, "place": place, "revision": 1, "kind": "PROPOSE",
+        "editor": "editor_1", "newsroom": "newsroom_1", "at": NOON, "note": "A tip.",
+    } | more  # fmt: skip
+
+
 NEWSROOM = {"id": "newsroom_1", "name": "The House", "house": True, "created_at": NOON}
 EDITOR = {
     "id": "editor_1", "newsroom": "newsroom_1", "name": "Ana", "role": "EDITOR",
@@ -187,6 +221,11 @@ def tell_the_first_changeset(ledger: RawLedger) -> None:
     ledger.insert("change", title)
     seal(ledger, 1)
     ledger.insert("checkpoint", checkpoint(1))
+    ledger.insert("proposal", PROPOSAL)
+    ledger.insert("proposal_draft", draft())
+    ledger.insert("proposal_step", proposal_step())
+    ledger.insert("proposal_change", proposal_change())
+    ledger.insert("proposal_event", proposal_event())
 
 
 def tell_a_redaction(ledger: RawLedger) -> None:
@@ -355,6 +394,11 @@ def fresh(table: str) -> Values:
         "entry": {"body": "{}", "leaf_hash": b""},
         "derivation": derivation(1, 1, place=1),
         "checkpoint": {"note": "a signed note", "signed_at": NOON},
+        "proposal": PROPOSAL | {"id": "proposal_2"},
+        "proposal_draft": draft(revision=2),
+        "proposal_step": proposal_step(place=1),
+        "proposal_change": proposal_change(field="summary"),
+        "proposal_event": proposal_event(place=1, kind="COMMENT"),
     }
     return others[table] if table in others else version(table, f"{table}_3", 1, 2)
 
@@ -450,11 +494,12 @@ MAY_CHANGE = {
     "editor": {"name", "role", "retired_at"},
     "key": {"label", "expires_at", "revoked_at"},
     "head": {"size", "peaks", "recorded_at"},
+    "proposal": {"state", "revision", "updated_at", "decided_at", "changeset"},
 }
 ADMINISTERED = [
     (table, column)
     for table in MAY_CHANGE
-    if table != "head"
+    if table not in ("head", "proposal")
     for column in sorted(MAY_CHANGE[table])
 ]
 
