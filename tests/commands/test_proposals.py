@@ -442,9 +442,13 @@ def test_a_redaction_takes_what_proposals_hold(house: Newsroom, partner: Newsroo
     """Of an accepted one and of one that waits, which has to be revised before it is accepted."""
     admin = house.colleague("Ada", Role.ADMIN)
     horses, goats = house.add_transfer(quantity=30), house.add_transfer(quantity=447)
-    accepted = partner.propose(partner.setting(horses, summary="Zqx said so."), message="By Zqx.")
+    accepted = partner.propose(
+        partner.setting(horses, summary="Zqxwvkjer said so."), message="By Zqxwvkjer."
+    )
     house.review(accepted.proposal or "", "ACCEPT")
-    waiting = partner.propose(partner.setting(horses, summary="Zqx, it is said.")).proposal or ""
+    waiting = (
+        partner.propose(partner.setting(horses, summary="Zqxwvkjer, it is said.")).proposal or ""
+    )
     other = partner.propose(partner.setting(goats, summary="Fine.")).proposal or ""
 
     admin.redact(horses, fields=["summary"])
@@ -455,7 +459,7 @@ def test_a_redaction_takes_what_proposals_hold(house: Newsroom, partner: Newsroo
             for name in ("proposal_draft", "proposal_change", "proposal_event", "header")
             for row in connection.execute(sa.select(T[name])).all()
         ]
-    assert not [row for row in held if "Zqx" in row]
+    assert not [row for row in held if "Zqxwvkjer" in row]
     assert refused(house.review, waiting, "ACCEPT").code == "PROPOSAL_REDACTED"
     partner.propose_again(waiting, partner.setting(horses, origin="Primorsky Krai"))
     house.review(waiting, "ACCEPT", revision=2)
@@ -467,8 +471,10 @@ def test_a_redaction_takes_what_proposals_hold(house: Newsroom, partner: Newsroo
 @ON_BOTH
 def test_a_redacted_note_goes_from_its_proposal_too(house: Newsroom, partner: Newsroom) -> None:
     """The reason of an accepted changeset was the contributor's; what was decided is a text too."""
-    made = partner.propose({"addActor": {"name": "Estonia", "kind": "STATE"}}, reason="Zqx says.")
-    done = house.review(made.proposal or "", "ACCEPT", "Zqx is right.").position or 0
+    made = partner.propose(
+        {"addActor": {"name": "Estonia", "kind": "STATE"}}, reason="Zqxwvkjer says."
+    )
+    done = house.review(made.proposal or "", "ACCEPT", "Zqxwvkjer is right.").position or 0
 
     house.colleague("Ada", Role.ADMIN).redact(header=(done, ["NOTE", "REVIEW"]))
 
@@ -478,5 +484,5 @@ def test_a_redacted_note_goes_from_its_proposal_too(house: Newsroom, partner: Ne
             for name in ("proposal_draft", "header")
             for row in connection.execute(sa.select(T[name])).all()
         ]
-    assert not [row for row in held if "Zqx" in row]
+    assert not [row for row in held if "Zqxwvkjer" in row]
     assert everything_holds(house.engine) == house.head()
