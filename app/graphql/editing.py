@@ -174,7 +174,7 @@ class _Payload:
         if self._plan is None:
             return {}
         given = {MOMENT: outcome.position, WRITTEN: 1}
-        members, _ = await self._context.engine.run(self._plan, self._context.variables, given)
+        members, _ = await self._context.engine.run(self._plan, self._context.asked, given)
         return _fragments(members)
 
     async def _checkpoint(self) -> Mapping[str, Any] | None:
@@ -195,7 +195,8 @@ class _Payload:
         plan = self._plan
         if plan is None:
             return {}
-        values = plan.values(self._context.variables, {MOMENT: position, WRITTEN: 0})
+        given = {MOMENT: position, WRITTEN: 0, **self._context.viewer.parameters}
+        values = plan.values(self._context.variables, given)
         with read_limits(connection, self._read_timeout):
             row = connection.execute(plan.statement.select, values).one()
         return _fragments(members_of(plan.statement.keys, row))
@@ -268,9 +269,7 @@ class _Payload:
             return {}
         listed = orjson.dumps([found for _, found in about]).decode()
         plan = self._made(selected, Scope("head", "head", Moment()))
-        members, _ = await self._context.engine.run(
-            plan, self._context.variables, {REFUSED: listed}
-        )
+        members, _ = await self._context.engine.run(plan, self._context.asked, {REFUSED: listed})
         known: dict[int, dict[str, Any]] = {}
         for key, value in members:
             for (place, _), found in zip(about, orjson.loads(value), strict=True):

@@ -368,7 +368,7 @@ class Engine:
             return await self._execute_mixed(asked, {}, None, cost, is_new=is_new)
         if shaped.is_whole:
             return await self._execute_whole(asked, shaped.plan, cost, has, is_new=is_new)
-        members, position = await self.run(shaped.plan, asked.variables, {})
+        members, position = await self.run(shaped.plan, asked, {})
         finished = {key: orjson.Fragment(value) for key, value in members}
         return await self._execute_mixed(asked, finished, position, cost, is_new=is_new)
 
@@ -410,7 +410,7 @@ class Engine:
         is_new: bool,
     ) -> Answer:
         async def run() -> Found:
-            members, position = await self.run(plan, asked.variables, {})
+            members, position = await self.run(plan, asked, {})
             return Found(_joined(members, self._extensions(position, cost)), position)
 
         if not plan.is_pure or (has is None and self.answers.is_off):
@@ -437,11 +437,13 @@ class Engine:
         return Shaped(cost, plan, is_whole=len(planned) == len(selections))
 
     async def run(
-        self, plan: Plan, variables: VariableValues, given: Mapping[str, Any]
+        self, plan: Plan, asked: Asked, given: Mapping[str, Any]
     ) -> tuple[list[tuple[str, bytes]], int]:
-        """Bind a plan and run it."""
+        """Bind a plan and run it, for whoever asks."""
         statement = plan.statement
-        values = plan.values(variables, given)
+        if statement.asks_who:
+            given = {**given, **asked.viewer.parameters}
+        values = plan.values(asked.variables, given)
         row = await self.reader.fetch(statement.sql, statement.ordered(values))
         if row is None:
             raise AssertionError("a plan without a FROM has exactly one row")

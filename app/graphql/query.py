@@ -7,7 +7,15 @@ from typing import Any, Final
 import strawberry
 
 from app.domain import codes
-from app.graphql.fields import Connection, CountOf, argument_field, page_field, table_field
+from app.domain.permissions import Act, Reach
+from app.graphql.fields import (
+    Connection,
+    CountOf,
+    argument_field,
+    page_field,
+    sized,
+    table_field,
+)
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
 from app.graphql.findings import Finding
 from app.graphql.log import Log
@@ -52,6 +60,14 @@ def _list(kind: str, type_: Any, description: str) -> Any:
     )
 
 
+@strawberry.type(description="One thing that may be done, and how far it reaches.")
+class ActReach:
+    """One thing that may be done."""
+
+    act: Act = strawberry.field(description="What may be done.")
+    reach: Reach = strawberry.field(description="How far: the own newsroom's, or the whole ledger.")
+
+
 @strawberry.type(description="Who is asking.")
 class Viewer:
     """Who is asking."""
@@ -64,8 +80,24 @@ class Viewer:
     newsroom_id: strawberry.ID | None = strawberry.field(
         description="The newsroom's id; null without a key."
     )
-    role: codes.Role = strawberry.field(description="What the viewer may do; READER without a key.")
-    may_commit: bool = strawberry.field(description="Whether the viewer may commit.")
+    is_house: bool = strawberry.field(
+        description="Whether that newsroom is the house, the ledger's own."
+    )
+    key_id: strawberry.ID | None = strawberry.field(
+        description="The id of the key that was shown; null without one."
+    )
+    scopes: list[Act] | None = strawberry.field(
+        description="The acts that the key is confined to; null where it is confined to none "
+        "but those of the role."
+    )
+    role: codes.Role = strawberry.field(description="The editor's role; READER without a key.")
+    acts: list[ActReach] = strawberry.field(
+        description="What the viewer may do, and how far; what is not among it is refused.",
+        metadata=sized(len(Act)),
+    )
+    may_commit: bool = strawberry.field(
+        description="Whether the viewer may commit; `acts` says how far."
+    )
 
 
 @strawberry.type(description="The questions about one state of the graph.")
@@ -168,4 +200,6 @@ class Query(Reading):
     @strawberry.field(description="Who is asking.")  # type: ignore[untyped-decorator]
     def viewer(self, info: strawberry.Info) -> Viewer:
         """Return who is asking."""
-        return Viewer(**info.context.viewer.shown())
+        asking = info.context.viewer
+        acts = [ActReach(act=act, reach=reach) for act, reach in asking.reached.items()]
+        return Viewer(**asking.shown(), acts=acts)

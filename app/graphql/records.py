@@ -247,6 +247,12 @@ class Changeset(Node):
     recorded_at: DateTime = table_field(column("recorded_at"), "When this ledger recorded it.")
     kind: codes.ChangesetKind = table_field(column("kind"), "What sort of edit it is.")
     reason: Reason = table_field(always(), "Why it was made.")
+    internal_note: str | None = table_field(
+        trail.internal_note,
+        "What was noted beside the reason for the newsroom's own eyes and for auditors: for an "
+        "EDITOR of that newsroom, and an AUDITOR or ADMIN of it or of the house. Null of another "
+        "newsroom's, where none was made, and where it was redacted.",
+    )
     editor: Editor = table_field(link("editor", "editor"), "Who made it.")
     editor_name: str = table_field(trail.header("editorName"), "The editor's name at the time.")
     newsroom: Newsroom = table_field(link("newsroom", "newsroom"), "For which newsroom.")

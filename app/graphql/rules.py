@@ -124,6 +124,7 @@ FIELDS: Final[Rules] = {
     "Changeset": {
         Act.READ: """id position recordedAt kind reason editor editorName newsroom role
             onBehalfOf reverts revertedBy origin redactions authority redacted revisions""",
+        Act.READ_INTERNAL: "internalNote",
     },
     "Origin": {Act.READ: "ledger position recordedAt editor newsroom kind"},
     "Reason": {Act.READ: "code note"},
@@ -148,7 +149,11 @@ FIELDS: Final[Rules] = {
     # --- who acts ---
     "Editor": {Act.READ: "id name newsroom"},
     "Newsroom": {Act.READ: "id name house"},
-    "Viewer": {Act.READ: "authenticated name editorId newsroomId role mayCommit"},
+    "ActReach": {Act.READ: "act reach"},
+    "Viewer": {
+        Act.READ: """authenticated name editorId newsroomId isHouse keyId scopes role acts
+            mayCommit"""
+    },
     # --- payloads, to which a mutation has to lead ---
     "CommitPayload": {
         Act.READ: """changeset records revisions refs warnings userErrors skipped leafHash

@@ -9,7 +9,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.types.scalar import ScalarDefinition
 
-from app.domain import codes, totals
+from app.domain import codes, permissions, totals
 from app.domain.errors import InvalidValue
 from app.domain.instants import instant
 
@@ -132,6 +132,8 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.ChangesetKind, None, "What sort of edit a changeset is."),
         (codes.Action, "RevisionAction", "What a revision did to its record."),
         (codes.Role, None, "What an editor may do."),
+        (permissions.Act, None, "One thing that may be allowed, or not."),
+        (permissions.Reach, None, "How far something that is allowed reaches."),
         (codes.ClaimField, None, "The field that a claim is about."),
         (codes.RecordKind, None, "A kind of record."),
         (codes.FindingStatus, None, "How what is held stands to the claims about it."),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from app.domain.kinds import KINDS
+from app.domain.permissions import Act
 from app.domain.redacting import REDACTED
 from app.store.gaps import DIFFERENCE, is_taken
 from app.store.reading import At, Moment, Read, Scope, first_of, listing, subquery
@@ -20,6 +21,7 @@ from app.store.sql import (
     JsonMember,
     as_json,
 )
+from app.store.visibility import reaches
 
 
 def _by_key(scope: Scope, other: Scope) -> list[Expression]:
@@ -217,11 +219,12 @@ def _edge(  # noqa: PLR0913, PLR0917 - one subselect, seen from its outer row
 # --- the prose of changesets --------------------------------------------------
 
 
-def _header(at: At, name: str, value: Any) -> Expression:
+def _header(at: At, name: str, value: Any, *more: Expression) -> Expression:
     inner = Scope("header", at.alias(), at.scope.moment)
     conditions = [
         inner["position"] == at.scope["position"],
         inner["name"] == sa.literal_column(f"'{name}'"),
+        *more,
     ]
     return subquery(inner.source(), value(inner), conditions)
 
@@ -235,6 +238,17 @@ def header(name: str) -> Read:
         return sa.func.coalesce(found, gone, type_=JSON_TEXT)
 
     return read
+
+
+def internal_note(at: At) -> Expression:
+    """Read the note that is for a newsroom's own eyes and for auditors; null for all others."""
+    note = _header(
+        at,
+        "internalNote",
+        lambda inner: inner.typed("value", JSON_TEXT),
+        reaches(Act.READ_INTERNAL, at.scope["newsroom"]),
+    )
+    return first_of([note])
 
 
 def origin(at: At) -> Expression:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Dialect
 
 from app.domain.errors import BadArgument
 from app.store.sql import HOLDS_NUL, Expression
+from app.store.visibility import PREFIX
 
 MOMENT: Final = "moment"
 """The parameter that carries the position of an as-of read from outside the document."""
@@ -43,7 +44,10 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A compiled plan. Each key has a column of JSON; the last column is the position."""
+    """A compiled plan. Each key has a column of JSON; the last column is the position.
+
+    `asks_who` says that who is asking decides over some of it (`app.store.visibility`).
+    """
 
     keys: tuple[str, ...]
     sql: str
@@ -51,6 +55,7 @@ class Statement:
     constants: Mapping[str, Any]
     select: sa.Select[Any]
     bounds: tuple[Bound, ...]
+    asks_who: bool = False
 
     def values(self, arguments: Sequence[Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return every parameter's value by name; raises `BadArgument` for one out of range.
@@ -88,6 +93,7 @@ def compile_plan(
         constants={name: value for name, value in compiled.params.items() if value is not None},
         select=select,
         bounds=tuple(bounds),
+        asks_who=any(name.startswith(PREFIX) for name in names),
     )
 
 

@@ -27,9 +27,9 @@ def made_side(kind: str, databases: Databases, folder: Path) -> Iterator[Side]:
     own = folder / kind
     own.mkdir()
     with databases.clone(kind) as url:
-        world.fill(url, own)
+        keys = world.fill(url, own)
         tables = read_tables(url)
-        with served(url, {}) as ledger:
+        with served(url, keys) as ledger:
             yield Side(kind, ledger, Oracle(tables), Contents(tables))
 
 

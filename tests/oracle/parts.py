@@ -29,6 +29,7 @@ LEFT_OUT: Mapping[str, str] = {
     "Archive.transferTotals": _TOTALS,
     "Query.log": "is read beside the plan, and proved by app.log itself; tests/graphql/test_log.py",
     "CommitPayload.checkpoint": "the same",
+    "Viewer.keyId": "stands in no table that is read; tests/graphql/test_permissions.py",
     "Query.search": "ranks by each database's own text search; tests/graphql/test_search.py",
 }
 """Fields ("Type.field") that are not drawn, each with its reason."""

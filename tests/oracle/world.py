@@ -7,6 +7,7 @@ edges. Ids differ between the databases, the order of entry does not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ class Made:
     ledger: Ledger
 
 
-def fill(url: str, folder: Path) -> None:
-    """Fill an empty, migrated ledger."""
+def fill(url: str, folder: Path) -> Mapping[str, str]:
+    """Fill an empty, migrated ledger; return a key for each role of its house."""
     keys = make_ledger(url, folder, filled=True)
     with opened(url) as engine:
         desk = Newsroom.founded(engine, "Filter desk").editing.editor
@@ -61,6 +62,7 @@ def fill(url: str, folder: Path) -> None:
         filters.made(small)
     with opened(url) as engine:
         _edges(Newsroom.founded(engine, "Édge \u2028desk"))
+    return keys
 
 
 def _edges(desk: Newsroom) -> None:
@@ -192,3 +194,8 @@ def _redacted(desk: Newsroom) -> None:
     desk.retract(giver)
     imported = next(at for at in range(desk.head(), 0, -1) if desk.origin(at) is not None)
     admin.redact(header=(imported, ["ORIGIN"]))
+    for note in (PROSE, "Gone."):
+        reason = {"code": "OTHER", "note": "Noted.", "internalNote": note}
+        desk.submit({"reason": reason, "operations": [desk.on(transfer, "retract")]})
+        desk.restore(transfer)
+    admin.redact(header=(desk.head() - 1, ["INTERNAL_NOTE"]))
