@@ -112,7 +112,9 @@ LOG = {
     "Log", "Checkpoint", "LogEntry", "InclusionProof", "ConsistencyProof", "RevisionProof",
     "Disclosure",
 }  # fmt: skip
-RESOLVED = {"Query", "Mutation", "Viewer", "CommitPayload", "UserError", "Warning", "Ref", *LOG}
+RESOLVED = {
+    "Query", "Mutation", "Viewer", "ActReach", "CommitPayload", "UserError", "Warning", "Ref", *LOG,
+}  # fmt: skip
 """Types of which some fields are not the tables' to answer."""
 
 
