@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from app.domain.errors import BadArgument
+from app.domain.errors import BadArgument, InvalidValue
+from app.domain.ids import kind_of
 from app.log.base64url import decode_base64url
 from app.log.checkpoint import Checkpoint
 from app.log.disclosure import disclose
@@ -172,7 +173,9 @@ class LogReading:
         return Consistency(old, new, roots[0], roots[1], proof)
 
     def revision(self, record_id: str, version: int) -> RevisionEvidence | None:
-        """Prove one revision; None where there is none."""
+        """Prove one revision; None where there is none, or the id is no id."""
+        if not _is_id(record_id):
+            return None
         with self._engine.connect() as connection:
             place = place_of(connection, record_id, version)
             if place is None:
@@ -190,6 +193,14 @@ class LogReading:
             inclusion_proof(place.place, [leaf_hash(document) for document in documents]),
             tuple(opened),
         )
+
+
+def _is_id(text: str) -> bool:
+    try:
+        kind_of(text)
+    except InvalidValue:
+        return False
+    return True
 
 
 _REMEMBERED: Final = 20_000

@@ -282,18 +282,25 @@ _CLAIMS: Final = (
 def _costly(number: int) -> bytes:
     """A valid question that stays just within the limit of cost."""
     return asked(
-        "query C($n: Int!, $t: [TransferStage!]) { transfers(orderBy: OCCURRED_DESC, first: $n, "
+        "query C($n: Int!, $t: [TransferStage!], $e: String!) { search(text: $e, first: 1) "
+        "{ nodes { id } } transfers(orderBy: OCCURRED_DESC, first: $n, "
         "filter: { stages: $t }) { totalCount nodes { id title summary giver { id name } "
         f"receiver {{ id name }} item {{ id name }} {_CLAIMS} }} }} }}",
-        {"n": 60 + number % 40, "t": None},
+        {"n": 60 + number % 40, "t": None, "e": _words(number)},
     )
 
 
 def _costly_texts(number: int) -> bytes:
     """Searches that no index helps, each other than the last."""
+    kinds = ["ACTOR", "ITEM", "TRANSFER", "CITATION", "CLAIM"]
     return asked(
-        "query S($t: String!) { search(text: $t, first: 50) { nodes { id } } }",
-        {"t": f"{'eaiotn'[number % 6]} {_words(number)[:1]}"},
+        "query S($t: String!, $k: [RecordKind!], $n: Int) "
+        "{ search(text: $t, kinds: $k, first: $n) { totalCount nodes { id } } }",
+        {
+            "t": ("Ministry", "a report", "horses", "customs records", "Courier")[number % 5],
+            "k": [one for at, one in enumerate(kinds) if (number // 5 + 1) >> at & 1] or kinds,
+            "n": 50 - number // 160 % 50,
+        },
     )
 
 
@@ -307,12 +314,16 @@ def _counted(number: int) -> bytes:
     return asked(f"{{ {fields} }}")
 
 
+def _year(number: int) -> str:
+    return f"{1000 + number % 900}-{1 + number % 12:02}-{1 + number % 28:02}"
+
+
 def _totals(number: int) -> bytes:
     """Sums over everything, rolled up along every hierarchy."""
     return asked(
         "query T($t: TransferFilter) { transferTotals(groupBy: [GIVER, RECEIVER, ITEM], "
         "filter: $t, first: 20) { totalCount } }",
-        {"t": {"enteredAfter": number % 5}},
+        {"t": {"enteredAfter": number % 5, "externalRefs": None, "occurredFrom": _year(number)}},
     )
 
 
