@@ -7,7 +7,6 @@ the first test asks for it; see `tests.postgres`.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 
 from tests import postgres
 from tests.compiling import share_compiled
-from tests.databases import KINDS, Databases
+from tests.databases import KINDS, Databases, drop_templates
 
 RUN_FOLDER = "CORRIGENDA_TEST_RUN"
 
@@ -31,7 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the server after the last worker, also when tests failed or were interrupted."""
     if not hasattr(config, "workerinput") and RUN_FOLDER in os.environ:
-        postgres.close_run(Path(os.environ.pop(RUN_FOLDER)))
+        run = Path(os.environ.pop(RUN_FOLDER))
+        if "TEST_DATABASE_URL" in os.environ:
+            drop_templates(run, postgres.shared_server(run))
+        postgres.close_run(run)
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +48,7 @@ def postgres_server() -> Iterator[postgres.Server]:
 def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
     """Where tests get databases; PostgreSQL is started when one first asks for it."""
     given = Databases(
-        Path(tempfile.mkdtemp(dir=os.environ[RUN_FOLDER])),
-        lambda: request.getfixturevalue("postgres_server"),
+        Path(os.environ[RUN_FOLDER]), lambda: request.getfixturevalue("postgres_server")
     )
     yield given
     given.close()

@@ -2,73 +2,42 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from itertools import count
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests import postgres
 from tests.databases import KINDS, Databases
 from tests.graphql.asking import Ledger, make_ledger, served
 from tests.graphql.world import World, made
 
 
 class Ledgers:
-    """Ledgers with editors and keys, with the demo's dossier or empty, copied from templates."""
+    """Ledgers with editors and keys, with the demo's dossier or empty."""
 
-    def __init__(
-        self, databases: Databases, folder: Path, server: Callable[[], postgres.Server]
-    ) -> None:
+    def __init__(self, databases: Databases) -> None:
         self._databases = databases
-        self._folder = folder
-        self._server = server
-        self._numbers = count(1)
-        self._templates: dict[tuple[str, bool], tuple[str, Mapping[str, str]]] = {}
-        self._opened = ExitStack()
 
     @contextmanager
     def copied(self, kind: str, *, filled: bool) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Give the URL of a fresh copy, and a key for each role."""
-        template, keys = self._template(kind, filled)
-        if kind == "sqlite":
-            copy = self._folder / f"{next(self._numbers)}.db"
-            shutil.copy(template.removeprefix("sqlite:///"), copy)
-            yield f"sqlite:///{copy}", keys
-            return
-        name = urlsplit(template).path.lstrip("/")
-        own = f"{name}_{next(self._numbers)}"
-        yield self._server().create_database(own, template=name), keys
-        self._server().drop_database(own)
+        name = "demo" if filled else "editors"
+        with self._databases.filled(kind, name, partial(_make, filled=filled)) as given:
+            yield given
 
-    def _template(self, kind: str, filled: bool) -> tuple[str, Mapping[str, str]]:  # noqa: FBT001
-        if (kind, filled) not in self._templates:
-            url = self._opened.enter_context(self._databases.clone(kind))
-            folder = self._folder / f"{kind}_{filled}"
-            folder.mkdir()
-            self._templates[kind, filled] = url, make_ledger(url, folder, filled=filled)
-        return self._templates[kind, filled]
 
-    def close(self) -> None:
-        """Let the templates go."""
-        self._opened.close()
+def _make(url: str, *, filled: bool) -> Mapping[str, str]:
+    with tempfile.TemporaryDirectory() as folder:
+        return make_ledger(url, Path(folder), filled=filled)
 
 
 @pytest.fixture(scope="session")
-def ledgers(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Ledgers]:
+def ledgers(databases: Databases) -> Ledgers:
     """Where ledgers come from."""
-    made = Ledgers(
-        databases,
-        tmp_path_factory.mktemp("ledgers"),
-        lambda: request.getfixturevalue("postgres_server"),
-    )
-    yield made
-    made.close()
+    return Ledgers(databases)
 
 
 @pytest.fixture(scope="session")
