@@ -12,7 +12,6 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.domain.budgets import Policy
 from app.web.clients import Proxies
 from app.web.headers import SecurityHeaders, Sites
 from app.web.limiting import Limiter, Timed, Visit
@@ -63,14 +62,9 @@ class Gate:
 
     async def _answer(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         path = scope["path"]
-        told = _Told(scope, self._limiter)
-        if path == GRAPHQL:
-            extra = self._sites.allow(told.origin)
-            if scope["method"] == "OPTIONS":
-                extra = self._sites.preflight(told.origin)
-        else:
-            extra = []
-        send = _with_headers(send, self._security, extra)
+        told = _Told(scope)
+        answer = _Answer(send, self._security, self._extra(scope, told.origin))
+        send = answer.send
         if self._hosts and told.host not in self._hosts:
             await _send_problem(
                 send, HTTPStatus.MISDIRECTED_REQUEST, "this server does not go by that name"
@@ -80,7 +74,10 @@ class Gate:
             await self._app(scope, receive, send)
             return
         peer = scope.get("client")
-        visit = told.visit(self._proxies.client_of(peer and peer[0], scope["headers"]))
+        address = self._proxies.client_of(peer and peer[0], scope["headers"])
+        visit = _visit(self._limiter, address, told.authorization)
+        if path == GRAPHQL:
+            answer.visit = visit
         wait_s = visit.wait_s
         if wait_s:
             await _turn_away(send, scope, visit, wait_s)
@@ -88,11 +85,18 @@ class Gate:
         scope[VISIT] = visit
         try:
             if path == GRAPHQL:
-                await Timed(self._app(scope, receive, _with_budget(send, visit)), visit)
+                await Timed(self._app(scope, receive, send), visit)
             else:
                 await self._other(scope, receive, send, visit)
         finally:
             visit.end()
+
+    def _extra(self, scope: Mapping[str, Any], origin: bytes | None) -> list[Header]:
+        """Return what other sites are told, where GraphQL is asked."""
+        if self._sites.are_none or scope["path"] != GRAPHQL:
+            return []
+        is_preflight = scope["method"] == "OPTIONS"
+        return self._sites.preflight(origin) if is_preflight else self._sites.allow(origin)
 
     async def _other(self, scope: dict[str, Any], receive: Any, send: Send, visit: Visit) -> None:
         try:
@@ -109,10 +113,9 @@ class Gate:
 class _Told:
     """What the gate reads of a request's headers."""
 
-    __slots__ = ("_limiter", "authorization", "host", "origin")
+    __slots__ = ("authorization", "host", "origin")
 
-    def __init__(self, scope: Mapping[str, Any], limiter: Limiter) -> None:
-        self._limiter = limiter
+    def __init__(self, scope: Mapping[str, Any]) -> None:
         self.authorization: bytes | None = None
         self.origin: bytes | None = None
         self.host = ""
@@ -124,11 +127,11 @@ class _Told:
             elif name == b"host":
                 self.host = _without_port(value.decode("latin-1").lower())
 
-    def visit(self, address: str) -> Visit:
-        """Return the visit of the key's holder, where the key is known, else of the address."""
-        limiter, given = self._limiter, self.authorization
-        client = None if given is None else limiter.of_authorization(given)
-        return Visit(limiter, client or limiter.of_address(address), given)
+
+def _visit(limiter: Limiter, address: str, authorization: bytes | None) -> Visit:
+    """Return the visit of the key's holder, where the key is known, else of the address."""
+    client = None if authorization is None else limiter.of_authorization(authorization)
+    return Visit(limiter, client or limiter.of_address(address), authorization)
 
 
 def _without_port(host: str) -> str:
@@ -138,39 +141,39 @@ def _without_port(host: str) -> str:
 # --- what answers carry -------------------------------------------------------
 
 
-def _with_headers(send: Send, security: SecurityHeaders, extra: list[Header]) -> Send:
-    async def send_with_headers(message: dict[str, Any]) -> None:
+class _Answer:
+    """The answer on its way out: the house's headers, and what the client has left."""
+
+    __slots__ = ("_extra", "_security", "_send", "visit")
+
+    def __init__(self, send: Send, security: SecurityHeaders, extra: list[Header]) -> None:
+        self._send = send
+        self._security = security
+        self._extra = extra
+        self.visit: Visit | None = None
+
+    def send(self, message: dict[str, Any]) -> Awaitable[None]:
+        """Send on, with the headers that are missing."""
         if message["type"] == "http.response.start":
-            given = message["headers"] = list(message.get("headers", ()))
-            given += security.beside(given)
-            given += extra
-        await send(message)
-
-    return send_with_headers
-
-
-def _with_budget(send: Send, visit: Visit) -> Send:
-    async def send_with_budget(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *_fields(visit)]
-        await send(message)
-
-    return send_with_budget
+            given = message.get("headers", ())
+            message["headers"] = [*given, *self._security.beside(given), *self._extra]
+            if self.visit is not None:
+                message["headers"] += _fields(self.visit)
+        return self._send(message)
 
 
-def _fields(visit: Visit) -> Iterable[Header]:
-    """Yield `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10)."""
+def _fields(visit: Visit) -> list[Header]:
+    """Return `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10)."""
     budget = visit.client.budget
     if budget is None:
-        return
+        return []
     now = visit.limiter.clock()
     left = max(budget.left(now) - int(visit.due), 0)
-    yield b"ratelimit-policy", _policy(budget.policy)
-    yield b"ratelimit", b'"default";r=%d;t=%d' % (left, budget.reset(now))
-
-
-def _policy(policy: Policy) -> bytes:
-    return b'"default";q=%d;w=%d' % (policy.quota, policy.window)
+    policy = budget.policy
+    return [
+        (b"ratelimit-policy", b'"default";q=%d;w=%d' % (policy.quota, policy.window)),
+        (b"ratelimit", b'"default";r=%d;t=%d' % (left, budget.reset(now))),
+    ]
 
 
 # --- refusals -----------------------------------------------------------------
@@ -179,7 +182,7 @@ def _policy(policy: Policy) -> bytes:
 async def _turn_away(send: Send, scope: Mapping[str, Any], visit: Visit, wait_s: int) -> None:
     kind = "key" if visit.client.name.startswith("key:") else "address"
     message = _SPENT.format(kind)
-    extra = [*_fields(visit), (b"retry-after", b"%d" % wait_s)]
+    extra = [(b"retry-after", b"%d" % wait_s)]
     connection = scope.get("connection")
     if connection is not None:
         connection.slow_down()

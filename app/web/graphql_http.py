@@ -177,8 +177,9 @@ class GraphQLOverHTTP:
         if visit is not None:
             await visit.begin()
         body, key = posted
+        request = request_of_json(body)
         answer = await self._answers(
-            replace(request_of_json(body), idempotency_key=key),
+            request if key is None else replace(request, idempotency_key=key),
             _authorization(headers),
             visit=visit,
             reads_only=False,
