@@ -235,6 +235,34 @@ class Settings(BaseSettings):
             "comes then is refused with 503, or 429."
         ),
     )
+    patience: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        description=(
+            "Seconds that a client may take to send the headers of a request, to go on with a "
+            "body (20 kB give it another second), and to take in an answer."
+        ),
+    )
+    keep_alive: int = Field(
+        default=5,
+        ge=1,
+        le=3600,
+        description="Seconds that a connection stays open without a request.",
+    )
+    connections: int = Field(
+        default=1000,
+        ge=1,
+        description=(
+            "Connections that a server process holds open; beyond that the oldest go on which "
+            "nothing is under way."
+        ),
+    )
+    stranger_connections: int = Field(
+        default=100,
+        ge=1,
+        description="Connections of one address, likewise; trusted proxies have as many as fit.",
+    )
     trusted_proxies: str = Field(
         default="",
         description=(

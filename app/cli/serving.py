@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from app.cli.speaking import say
 from app.domain.errors import Unready
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
 
     from app.settings import Settings
@@ -143,9 +144,10 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
     logger.set_up(settings.log_level, settings.log_format)
     config = uvicorn.Config(
         create_app(settings),
-        # uvloop and httptools, wherever they are installed.
+        # uvloop, wherever it is installed.
         loop="auto",
-        http="auto",
+        http=_http(settings),
+        timeout_keep_alive=settings.keep_alive,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -157,3 +159,34 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
     server.run(sockets=[listening])
     if not server.started:
         raise Unready("the server could not start; the messages above say why")
+
+
+def _http(settings: Settings) -> type[asyncio.Protocol] | Literal["auto"]:
+    try:
+        from app.web.connections import Bounds, guarded
+    except ImportError:  # httptools is not there for Windows: connections are not bounded
+        return "auto"
+    from app.web.clients import Proxies
+    from app.web.headers import SecurityHeaders
+
+    fitting = min(settings.connections, _files() - _FILES_BESIDE)
+    bounds = Bounds(settings.patience, settings.stranger_connections, max(fitting, 1))
+    proxies = Proxies(settings.trusted_proxies)
+    return guarded(bounds, proxies, SecurityHeaders(settings.public_url).all)
+
+
+_FILES: Final = 65_536
+_FILES_BESIDE: Final = 100
+"""Files that a server opens beside connections: databases, its own modules, logs."""
+
+
+def _files() -> int:
+    """Return how many files this process may open, after asking for as many as it can have."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return max(soft, wanted)

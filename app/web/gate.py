@@ -185,7 +185,7 @@ async def _turn_away(send: Send, scope: Mapping[str, Any], visit: Visit, wait_s:
     extra = [(b"retry-after", b"%d" % wait_s)]
     connection = scope.get("connection")
     if connection is not None:
-        connection.slow_down()
+        connection.slow_down(is_address=kind == "address")
     if scope["path"] != GRAPHQL:
         await _send_problem(send, HTTPStatus.TOO_MANY_REQUESTS, message, extra)
         return
