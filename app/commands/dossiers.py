@@ -148,7 +148,8 @@ class _Loading:
             ) from fault
         self._refs.update(outcome.refs)
         self._positions[-1] = outcome.position or 0
-        earlier = outcome.position is not None and outcome.position <= self._head
+        # Upserts may find all that they ask for; then there is no position.
+        earlier = outcome.position is None or outcome.position <= self._head
         self.loaded = self.loaded.after(outcome, skipped=earlier)
 
     def _submission(self, line: Line) -> Submission:

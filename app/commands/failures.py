@@ -16,14 +16,14 @@ from app.domain.operations import place_of
 _UNQUOTED: Final = "the operation was refused when this edit first came; send it by itself to see"
 
 
-def kept_of(failures: Sequence[Refusal], own: Sequence[Refusal]) -> dict[str, Any] | None:
+def kept_of(failures: Sequence[Refusal], own: Sequence[Refusal]) -> dict[str, Any]:
     """Return what is kept of the failures; `own` are those that are found in the input again.
 
     The inverse of `failures_again`.
     """
     found_again = {id(one) for one in own}
     decided = [one for one in failures if id(one) not in found_again]
-    return {"failures": [_fact(one) for one in decided]} if decided else None
+    return {"failures": [_fact(one) for one in decided]} if decided else {}
 
 
 def _fact(one: Refusal) -> dict[str, Any]:

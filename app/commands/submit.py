@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
@@ -22,7 +22,7 @@ from app.commands.idempotent import Keyed, earlier_answer, keyed_by, remember, u
 from app.commands.redact import Gaps, decide_redaction, named, redacting
 from app.commands.sealing import revisions_subtree, seal_headers, seal_step
 from app.domain import ids
-from app.domain.codes import Action, ChangesetKind, ErrorPolicy
+from app.domain.codes import Action, ChangesetKind, ErrorPolicy, UpsertResult
 from app.domain.decisions import (
     Editing,
     World,
@@ -47,11 +47,13 @@ from app.domain.kinds import KINDS
 from app.domain.leaving_out import decide_what_can_be
 from app.domain.operations import (
     Add,
+    Asked,
     Commit,
     Merge,
     Operation,
     Reason,
     Revise,
+    Upsert,
     parse_commit,
     parse_reason,
     place_of,
@@ -60,6 +62,15 @@ from app.domain.permissions import Act
 from app.domain.records import Record, Step, kind_name
 from app.domain.redacting import REDACTED_HEADER, REVIEW_HEADER, Redact, parse_redact
 from app.domain.reverting import Made, pointed_on, refuse_gaps, revert
+from app.domain.upserting import (
+    Settled,
+    Upserted,
+    pointed_at,
+    renamed,
+    settled_on,
+    upserts_of,
+    what_was_written,
+)
 from app.domain.warnings import REFERENCES_STAY, Caution
 from app.store.access import find_newsroom
 from app.store.database import (
@@ -78,8 +89,11 @@ from app.store.records import (
     load_parents,
     load_present,
     load_referrers,
+    lock_external_refs,
     lock_hierarchies,
     lock_records,
+    redacted_fields,
+    taken_external_refs,
 )
 
 T = TypeVar("T")
@@ -152,6 +166,8 @@ class Outcome:
     that it is the answer of an earlier submission with the same idempotency key.
 
     `failures` are why operations were left out, which those are in `skipped`, by place.
+    `upserts` are what became of each. Where all of them found what they ask for there is
+    neither position nor preview: nothing was written.
     """
 
     position: int | None
@@ -163,6 +179,7 @@ class Outcome:
     preview: Any = None
     is_replayed: bool = field(default=False, compare=False)
     failures: tuple[Refusal, ...] = ()
+    upserts: tuple[Upserted, ...] = ()
 
     @property
     def skipped(self) -> tuple[int, ...]:
@@ -181,6 +198,7 @@ class _Decided:
     gaps: Gaps | None = None
     refs: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[Refusal, ...] = ()
+    upserts: tuple[Upserted, ...] = ()
 
 
 _Parsed: TypeAlias = Commit | Redact | None
@@ -267,15 +285,33 @@ def try_within(connection: Connection, submission: Submission, *, clock: Clock =
     parsed = _parse(submission, clock)
     if parsed is None or isinstance(parsed, Redact):
         raise AssertionError("a revert or a redaction is never asked for")
+    operations = _without_upserts(parsed)
     decided = _decide_operations(connection, submission, parsed)
     warnings = evidence.warnings(connection, decided.steps, decided.present)
-    return Tried(parsed.operations, decided.steps, parsed.refs, tuple(warnings))
+    return Tried(operations, decided.steps, parsed.refs, tuple(warnings))
 
 
 def parsed_operations(submission: Submission, *, clock: Clock = utc_now) -> tuple[Operation, ...]:
     """Return the operations of an edit, parsed."""
     parsed = _parse(submission, clock)
-    return parsed.operations if isinstance(parsed, Commit) else ()
+    return _without_upserts(parsed) if isinstance(parsed, Commit) else ()
+
+
+def _without_upserts(parsed: Commit) -> tuple[Operation, ...]:
+    """Return the operations of what is only asked for; raise `Refused` for upserts.
+
+    Whoever decides over a proposal has to see what it does, whenever that is.
+    """
+    upserts = upserts_of(parsed.operations)
+    if upserts:
+        raise Refused(tuple(InvalidInput(_NO_UPSERT, path=one.path) for one in upserts))
+    return tuple(one for one in parsed.operations if not isinstance(one, Upsert))
+
+
+_NO_UPSERT: Final = (
+    "a proposal says whether it adds a record or revises one, and which version: upserts are for "
+    "`commit`"
+)
 
 
 def _carry_out(
@@ -287,6 +323,8 @@ def _carry_out(
         return _answered(connection, asked, earlier)
     submission = _on_behalf(connection, asked)
     decided = _decide(connection, submission, parsed)
+    if decided.upserts and not decided.steps:
+        return _nothing_written(connection, asked, decided, clock)
     warnings = (
         *decided.warnings,
         *evidence.warnings(connection, decided.steps, decided.present),
@@ -296,14 +334,16 @@ def _carry_out(
     refs, failures = decided.refs, decided.failures
     if submission.dry_run:
         read = None if preview is None else preview(connection, appended.position)
-        return Outcome(None, None, None, None, warnings, refs, read, failures=failures)
+        return Outcome(
+            None, None, None, None, warnings, refs, read, failures=failures, upserts=decided.upserts
+        )
     remember(
         connection,
         keyed,
         at=appended.recorded_at,
         position=appended.position,
         warnings=warnings,
-        answer=kept_of(failures, _own(parsed)),
+        answer=_answer(decided, parsed),
     )
     return Outcome(
         appended.position,
@@ -313,7 +353,30 @@ def _carry_out(
         warnings,
         refs,
         failures=failures,
+        upserts=decided.upserts,
     )
+
+
+def _nothing_written(
+    connection: Connection, asked: _Asked, decided: _Decided, clock: Clock
+) -> Outcome:
+    """Return the outcome of upserts that changed nothing, which a key remembers like any other."""
+    answer = _answer(decided, asked.parsed)
+    at = instant_text(clock())
+    remember(connection, asked.keyed, at=at, position=None, answer=answer)
+    return Outcome(
+        None, None, None, None, (), decided.refs, failures=decided.failures, upserts=decided.upserts
+    )
+
+
+def _answer(decided: _Decided, parsed: _Parsed) -> dict[str, Any] | None:
+    """Return what an idempotency key keeps beside the position; None where that says it all."""
+    upserts = [[one.place, one.id, one.result] for one in decided.upserts]
+    answer = {
+        **kept_of(decided.failures, _own(parsed)),
+        **({"upserts": upserts} if upserts else {}),
+    }
+    return answer or None
 
 
 # --- parsing ------------------------------------------------------------------
@@ -382,8 +445,15 @@ def _keyed(submission: Submission) -> Keyed | None:
 
 def _answered(connection: Connection, asked: _Asked, found: Answered) -> Outcome:
     """Return the outcome that an earlier submission with the same key had."""
+    upserts = tuple(
+        Upserted(place, record_id, UpsertResult(result))
+        for place, record_id, result in (found.answer or {}).get("upserts", ())
+    )
     made = () if found.position is None else load_made(connection, found.position)
-    added = [one.record_id for one in made if one.action is Action.ADD]
+    by_upsert = {one.id for one in upserts}
+    added = [
+        one.record_id for one in made if one.action is Action.ADD and one.record_id not in by_upsert
+    ]
     failures = failures_again(found.answer, _own(asked.parsed))
     skipped = {place_of(one) for one in failures}
     return Outcome(
@@ -392,9 +462,10 @@ def _answered(connection: Connection, asked: _Asked, found: Answered) -> Outcome
         found.recorded_at,
         found.leaf_hash,
         found.warnings,
-        _refs_again(asked.submission.body, skipped, added),
+        _refs_again(asked.submission.body, skipped, added, upserts),
         is_replayed=True,
         failures=failures,
+        upserts=upserts,
     )
 
 
@@ -404,21 +475,23 @@ def _own(parsed: _Parsed) -> tuple[Refusal, ...]:
 
 
 def _refs_again(
-    body: Mapping[str, Any], skipped: Collection[int | None], added: list[str]
+    body: Mapping[str, Any],
+    skipped: Collection[int | None],
+    added: Sequence[str],
+    upserts: Sequence[Upserted],
 ) -> dict[str, str]:
     """Return ref → id as the first answer gave them: adds are written in their order."""
-    asked = [
-        inner
-        for place, operation in enumerate(body.get("operations", ()))
-        if place not in skipped
-        for tag, inner in operation.items()
-        if tag.startswith("add")
-    ]
-    return {
-        inner["ref"]: record_id
-        for inner, record_id in zip(asked, added, strict=True)
-        if inner.get("ref") is not None
-    }
+    known = {one.place: one.id for one in upserts}
+    fresh = iter(added)
+    refs: dict[str, str] = {}
+    for place, operation in enumerate(body.get("operations", ())):
+        ((tag, inner),) = operation.items()
+        if place in skipped or not tag.startswith(("add", "upsert")):
+            continue
+        record_id = known[place] if place in known else next(fresh)
+        if inner.get("ref") is not None:
+            refs[inner["ref"]] = record_id
+    return refs
 
 
 # --- on behalf of -------------------------------------------------------------
@@ -464,59 +537,120 @@ def _decide(connection: Connection, submission: Submission, parsed: _Parsed) -> 
 
 
 def _decide_operations(connection: Connection, submission: Submission, parsed: Commit) -> _Decided:
-    operations = parsed.operations
-    if any(_moves_hierarchy(operation) for operation in operations):
+    if any(_moves_hierarchy(operation) for operation in parsed.operations):
         lock_hierarchies(connection)
-    stepped, named = concerned(operations)
+    parsed, there = _pointed_at_what_is_there(connection, submission, parsed)
+    asked = parsed.operations
+    stepped, named = concerned(asked)
     # What names a duplicate is locked with it, all in one order, so that no two
     # writers wait for each other.
-    naming = {
-        record.id for key in _merged_by(operations) for record in load_referrers(connection, key)
-    }
+    naming = {record.id for key in _merged_by(asked) for record in load_referrers(connection, key)}
     lock_records(connection, stepped | naming, named)
-    added = {operation.id for operation in operations if isinstance(operation, Add)}
+    added = {operation.id for operation in asked if isinstance(operation, Add)}
     present = load_present(connection, stepped | named | (added if submission.ids else set()))
+    settled = _settled(connection, asked, present, there)
+    operations = settled.operations
     world = _world(connection, operations, present, locked=stepped | naming)
     named_by = {**submission.known, **parsed.refs}
     gaps = {named_by.get(record, record): names for record, names in submission.gaps.items()}
     if parsed.policy is ErrorPolicy.SKIP_FAILED:
-        return _decide_what_can_be(connection, submission, parsed, world, gaps)
-    taken = _taken_ids(operations, present)
-    if taken:
-        raise Refused(tuple(taken))
-    steps = decide(operations, world, submission.editing, gaps)
+        return _decide_what_can_be(connection, submission, parsed, settled, world, gaps)
+    failures = (*settled.failures, *_taken_ids(operations, present))
+    if failures:
+        raise Refused(failures)
+    steps = decide(operations, world, submission.editing, gaps) if operations else ()
     evidence.refuse_taken_external_refs(connection, steps)
-    return _Decided(steps, world.records, parsed.reason, refs=parsed.refs)
+    return _Decided(
+        steps,
+        world.records,
+        parsed.reason,
+        refs=parsed.refs,
+        upserts=_upserted(asked, operations, settled),
+    )
 
 
-def _decide_what_can_be(
+def _pointed_at_what_is_there(
+    connection: Connection, submission: Submission, parsed: Commit
+) -> tuple[Commit, set[str]]:
+    """Return the edit with upserts naming the records that are there, and these."""
+    upserts = upserts_of(parsed.operations)
+    if not upserts:
+        return parsed, set()
+    owner = submission.editing.owner
+    lock_external_refs(connection, owner)
+    there = {
+        (kind, ref): record_id
+        for kind in {one.kind for one in upserts}
+        for ref, record_id in taken_external_refs(
+            connection, kind, owner, [one.external_ref for one in upserts if one.kind == kind]
+        ).items()
+    }
+    names = renamed(upserts, there)
+    refs = {ref: names.get(record_id, record_id) for ref, record_id in parsed.refs.items()}
+    operations = pointed_at(parsed.operations, names)
+    return replace(parsed, operations=operations, refs=refs), set(names.values())
+
+
+def _settled(
+    connection: Connection,
+    asked: Sequence[Asked],
+    present: Mapping[str, Record],
+    there: Collection[str],
+) -> Settled:
+    """Return what the upserts come to, now that their records are locked."""
+    for one in upserts_of(asked):
+        found = present[one.id].fields.get("externalRef") if one.id in there else one.external_ref
+        if found != one.external_ref:  # given another one after it was looked for
+            raise BrokenOff
+    held = {record_id: present[record_id] for record_id in there}
+    return settled_on(asked, held, redacted_fields(connection, there))
+
+
+def _upserted(
+    asked: Sequence[Asked], written: Sequence[Operation], settled: Settled
+) -> tuple[Upserted, ...]:
+    """Return what became of the upserts, in their order."""
+    found = [*settled.unchanged, *what_was_written(written, upserts_of(asked))]
+    return tuple(sorted(found, key=lambda one: one.place))
+
+
+def _decide_what_can_be(  # noqa: PLR0913, PLR0917 - what an edit is decided by
     connection: Connection,
     submission: Submission,
     parsed: Commit,
+    settled: Settled,
     world: World,
     gaps: Mapping[str, frozenset[str]],
 ) -> _Decided:
     """Decide what is left without the operations that are refused; raise where nothing is."""
-    taken = _taken_ids(parsed.operations, world.records)
-    places = {place_of(one) for one in taken}
+    failures = (*settled.failures, *_taken_ids(settled.operations, world.records))
+    places = {place_of(one) for one in failures}
+    failed = [one for one in parsed.operations if place_of(one) in places]
     kept = decide_what_can_be(
-        [one for one in parsed.operations if place_of(one) not in places],
-        [*parsed.failures, *taken],
-        parsed.gone,
+        [one for one in settled.operations if place_of(one) not in places],
+        [*parsed.failures, *failures],
+        parsed.gone | {one.id for one in failed if one.id not in world.records},
         world,
         submission.editing,
         gaps=gaps,
         last=lambda steps: evidence.taken_by_others(connection, steps),
     )
-    if not kept.steps:
+    upserts = _upserted(parsed.operations, kept.operations, settled)
+    if not kept.steps and not upserts:
         raise Refused(kept.failures)
-    added = {one.id for one in kept.operations}
-    refs = {ref: found for ref, found in parsed.refs.items() if found in added}
-    return _Decided(kept.steps, world.records, parsed.reason, refs=refs, failures=kept.failures)
+    there = {one.id for one in kept.operations} | {one.id for one in upserts}
+    return _Decided(
+        kept.steps,
+        world.records,
+        parsed.reason,
+        refs={ref: found for ref, found in parsed.refs.items() if found in there},
+        failures=kept.failures,
+        upserts=upserts,
+    )
 
 
 def _taken_ids(
-    operations: tuple[Operation, ...], present: Mapping[str, Record]
+    operations: Sequence[Operation], present: Mapping[str, Record]
 ) -> list[InvalidInput]:
     return [
         InvalidInput(f"{operation.id} exists already in this ledger", path=operation.path)
@@ -525,16 +659,16 @@ def _taken_ids(
     ]
 
 
-def _moves_hierarchy(operation: Operation) -> bool:
+def _moves_hierarchy(operation: Asked) -> bool:
     if isinstance(operation, Merge):
         return True
-    return isinstance(operation, Revise) and any(
+    return isinstance(operation, Revise | Upsert) and any(
         value is not None and is_hierarchy(KINDS[kind_name(operation.id)].fields[name].type)
         for name, value in operation.given.items()
     )
 
 
-def _merged_by(operations: tuple[Operation, ...]) -> list[str]:
+def _merged_by(operations: Sequence[Asked]) -> list[str]:
     return [operation.id for operation in operations if isinstance(operation, Merge)]
 
 

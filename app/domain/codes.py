@@ -336,6 +336,14 @@ class ErrorPolicy(Code):
     )
 
 
+class UpsertResult(Code):
+    """What an upsert did."""
+
+    ADDED = "ADDED", "The newsroom had no such record; it was added."
+    REVISED = "REVISED", "Something differed, and was revised."
+    UNCHANGED = "UNCHANGED", "The record held these values already; nothing was written of it."
+
+
 class RecordKind(Code):
     """The five kinds of record."""
 

@@ -29,7 +29,7 @@ from app.domain.errors import (
 )
 from app.domain.field_types import Derivations, Reference
 from app.domain.kinds import KINDS
-from app.domain.operations import Add, Merge, Operation, Restore, Retract, Revise
+from app.domain.operations import Add, Asked, Merge, Operation, Restore, Retract, Revise, Upsert
 from app.domain.permissions import Act, Reach, allowed, forbidden, reach
 from app.domain.records import Record, Step, kind_name, with_fields
 
@@ -90,15 +90,18 @@ class World:
     parents: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
 
-def concerned(operations: Iterable[Operation]) -> tuple[set[str], set[str]]:
-    """Return the ids that the operations step, and those that they refer to."""
+def concerned(operations: Iterable[Asked]) -> tuple[set[str], set[str]]:
+    """Return the ids that the operations step, and those that they refer to.
+
+    An upsert that is still one is of a record that is there.
+    """
     stepped, named = set[str](), set[str]()
     for operation in operations:
         if isinstance(operation, Add):
             named.update(references(operation.kind, operation.fields))
             continue
         stepped.add(operation.id)
-        if isinstance(operation, Revise):
+        if isinstance(operation, Revise | Upsert):
             given = {k: v for k, v in operation.given.items() if v is not None}
             named.update(references(kind_name(operation.id), given))
         elif isinstance(operation, Merge):
@@ -198,7 +201,7 @@ def decide_one(
                 RecordState.ACTIVE,
                 editing.owner,
                 None,
-                _settled(operation.kind, operation.fields),
+                settled(operation.kind, operation.fields),
                 operation.path,
                 lost,
             )
@@ -214,7 +217,7 @@ def decide_one(
     if isinstance(operation, Revise):
         return [_revise(operation, held, lost)]
     if isinstance(operation, Retract):
-        _require(held, RecordState.ACTIVE, "retracted", operation.path)
+        require_state(held, RecordState.ACTIVE, "retracted", operation.path)
         return [step(held, Action.RETRACT, held.fields, operation.path)]
     if isinstance(operation, Restore):
         return [_restore(operation, held)]
@@ -223,7 +226,7 @@ def decide_one(
 
 def _revise(operation: Revise, held: Record, lost: frozenset[str]) -> Step:
     if not operation.replayed:
-        _require(held, RecordState.ACTIVE, "revised", operation.path)
+        require_state(held, RecordState.ACTIVE, "revised", operation.path)
     if "mergedInto" in operation.given and (
         held.state is not RecordState.MERGED or operation.given["mergedInto"] is None
     ):
@@ -231,7 +234,7 @@ def _revise(operation: Revise, held: Record, lost: frozenset[str]) -> Step:
             "mergedInto is given by a merge and taken away by a restore",
             path=(*operation.path, "set", "mergedInto"),
         )
-    fields = _settled(held.kind, with_fields(held.fields, operation.given))
+    fields = settled(held.kind, with_fields(held.fields, operation.given))
     if fields == dict(held.fields) and not lost:
         raise InvalidInput(
             f"nothing would change: {held.id} holds these values already",
@@ -240,7 +243,8 @@ def _revise(operation: Revise, held: Record, lost: frozenset[str]) -> Step:
     return replace(step(held, Action.REVISE, fields, operation.path), gaps=lost)
 
 
-def _settled(kind: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+def settled(kind: str, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return fields as they are held: a claim's value is spelled as the claimed field is."""
     return claims.settled(fields) if kind == "claim" else fields
 
 
@@ -268,7 +272,7 @@ def _merge(operation: Merge, held: Record, world: World, own: frozenset[str]) ->
         )
     if survivor.id == held.id:
         raise InvalidInput("a record cannot be merged into itself", path=(*operation.path, "into"))
-    _require(held, RecordState.ACTIVE, "merged", operation.path)
+    require_state(held, RecordState.ACTIVE, "merged", operation.path)
     marked = with_fields(held.fields, {"mergedInto": survivor.id})
     return [
         step(held, Action.MERGE, marked, operation.path),
@@ -319,7 +323,8 @@ def _held(world: World, record_id: str, path: Path) -> Record:
         raise UnknownRecord(f"{record_id} is no record of this ledger", path=path) from None
 
 
-def _require(held: Record, state: RecordState, done: str, path: Path) -> None:
+def require_state(held: Record, state: RecordState, done: str, path: Path) -> None:
+    """Raise `WrongState` where a record has another state than what is to be `done` needs."""
     if held.state is state:
         return
     if held.state is RecordState.MERGED:
@@ -488,7 +493,14 @@ def reaches_itself(start: str, edges: Mapping[str, Sequence[str]]) -> bool:
 
 def field_path(one: Step, *inner: str | int) -> Path:
     """Return the path of a field, and what is inside of it, in the operation of a step."""
-    tag = str(one.path[-1]) if one.path else ""
-    if tag == "merge" and inner == ("mergedInto",):
+    if one.path[-1:] == ("merge",) and inner == ("mergedInto",):
         inner = ("into",)
-    return (*one.path, *(("set",) if tag.startswith("revise") else ()), *inner)
+    return inside(one.path, *inner)
+
+
+def inside(operation: Path, *inner: str | int) -> Path:
+    """Return the path of a field, and what is inside of it, in the operation at a path."""
+    tag = str(operation[-1]) if operation else ""
+    is_beside = tag.startswith("upsert") and inner == ("externalRef",)
+    is_set = tag.startswith(("revise", "upsert")) and not is_beside
+    return (*operation, *(("set",) if is_set else ()), *inner)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from app.domain.decisions import Editing, Gaps, World, checks, decide_one
+from app.domain.decisions import Editing, Gaps, World, checks, decide_one, inside
 from app.domain.errors import InvalidInput, Path, Refusal, Refused, UnknownRecord
 from app.domain.kinds import KINDS
 from app.domain.operations import Add, Merge, Operation, Revise, place_of
@@ -129,17 +129,14 @@ def _named(operation: Operation) -> Iterator[tuple[str, Path]]:
         yield operation.id, (*operation.path, "id")
     if isinstance(operation, Merge):
         yield operation.into, (*operation.path, "into")
-    given, path = _given(operation)
     declared = KINDS[kind_name(operation.id)].fields
-    for name, value in given.items():
+    for name, value in _given(operation).items():
         if value is not None:
             for inner, record_id, _ in declared[name].type.references(value):
-                yield record_id, (*path, name, *inner)
+                yield record_id, inside(operation.path, name, *inner)
 
 
-def _given(operation: Operation) -> tuple[Mapping[str, object], Path]:
+def _given(operation: Operation) -> Mapping[str, object]:
     if isinstance(operation, Add):
-        return operation.fields, operation.path
-    if isinstance(operation, Revise):
-        return operation.given, (*operation.path, "set")
-    return {}, operation.path
+        return operation.fields
+    return operation.given if isinstance(operation, Revise) else {}

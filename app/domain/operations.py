@@ -7,7 +7,7 @@ the input; what depends on the present of the ledger is decided in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -95,7 +95,24 @@ class Merge:
     into: str
 
 
+@dataclass(frozen=True, slots=True)
+class Upsert:
+    """New values for the newsroom's record of an external reference, which may not exist yet.
+
+    `id` is the one that it is to have if it does not.
+    """
+
+    path: Path
+    kind: str
+    id: str
+    ref: str | None
+    external_ref: str
+    given: Mapping[str, Any]
+
+
 Operation: TypeAlias = Add | Revise | Retract | Restore | Merge
+Asked: TypeAlias = Operation | Upsert
+"""What an input may hold; an upsert becomes an Add, a Revise or nothing (`upserting`)."""
 Allot: TypeAlias = Callable[[str, str | None], str]
 """Given a kind and a local ref, returns the id of the record to be added."""
 
@@ -110,7 +127,7 @@ class Commit:
     """
 
     reason: Reason
-    operations: tuple[Operation, ...]
+    operations: tuple[Asked, ...]
     refs: Mapping[str, str]
     policy: ErrorPolicy = ErrorPolicy.REJECT_ALL
     failures: tuple[Refusal, ...] = ()
@@ -140,11 +157,12 @@ def parse_commit(
     parser = _Parser({**known, **refs}, allot, faults, replaying=replaying)
     parsed = [parser.operation(tag, inner, path) for tag, inner, path in listed]
     operations = [one for one in parsed if one is not None]
+    faults += _upserted_twice(operations)
     if faults and (policy is ErrorPolicy.REJECT_ALL or None in map(place_of, faults)):
         raise Refused(tuple(faults))
     failed = {place_of(fault) for fault in faults}
     kept = tuple(one for one in operations if one.path[1] not in failed)
-    adding = {one.id for one in kept if isinstance(one, Add)}
+    adding = {one.id for one in kept if isinstance(one, Add | Upsert)}
     return Commit(
         reason,
         kept,
@@ -161,7 +179,17 @@ _MEMBERS: Final = frozenset(
 )
 
 
-def place_of(found: Refusal | Operation) -> int | None:
+def _upserted_twice(operations: list[Asked]) -> Iterator[Refusal]:
+    seen = set[tuple[str, str]]()
+    for one in operations:
+        if isinstance(one, Upsert):
+            if (one.kind, one.external_ref) in seen:
+                message = "this externalRef stands in an earlier operation; join the two"
+                yield InvalidInput(message, path=(*one.path, "externalRef"))
+            seen.add((one.kind, one.external_ref))
+
+
+def place_of(found: Refusal | Asked) -> int | None:
     """Return the place of an operation, or of that which a refusal is about.
 
     None of a refusal of the whole edit.
@@ -260,6 +288,7 @@ def _operation_tag(entry: Any, path: Path, faults: list[Refusal]) -> str | None:
 OPERATION_TAGS: Final = (
     *(f"add{kind.title}" for kind in KINDS.values()),
     *(f"revise{kind.title}" for kind in KINDS.values()),
+    *(f"upsert{kind.title}" for kind in KINDS.values()),
     "retract",
     "restore",
     "merge",
@@ -276,7 +305,7 @@ def _allot_refs(
     refs: dict[str, str] = {}
     for tag, inner, path in listed:
         ref = inner.get("ref") if isinstance(inner, Mapping) else None
-        if not tag.startswith("add") or ref is None:
+        if not tag.startswith(_ADDING) or ref is None:
             continue
         if not isinstance(ref, str) or not ids.is_ref(ref):
             faults.append(
@@ -293,9 +322,12 @@ def _allot_refs(
     return refs
 
 
+_ADDING: Final = ("add", "upsert")
+
+
 def _allotted(allot: Allot, tag: str, ref: str, path: Path, faults: list[Refusal]) -> str:
     try:
-        return allot(tag.removeprefix("add").lower(), ref)
+        return allot(tag.removeprefix("add").removeprefix("upsert").lower(), ref)
     except InvalidValue as fault:
         faults.append(InvalidInput(fault.message, path=path))
         return ref
@@ -317,11 +349,13 @@ class _Parser:
         self._allot = allot
         self._faults = faults
 
-    def operation(self, tag: str, value: Any, path: Path) -> Operation | None:
+    def operation(self, tag: str, value: Any, path: Path) -> Asked | None:
         faults_before = len(self._faults)
         body = mapping(value, path, self._faults)
         if tag.startswith("add"):
-            parsed: Operation = self._add(KINDS[tag.removeprefix("add").lower()], body, path)
+            parsed: Asked = self._add(KINDS[tag.removeprefix("add").lower()], body, path)
+        elif tag.startswith("upsert"):
+            parsed = self._upsert(KINDS[tag.removeprefix("upsert").lower()], body, path)
         elif tag.startswith("revise"):
             parsed = self._revise(KINDS[tag.removeprefix("revise").lower()], body, path)
         else:
@@ -334,26 +368,46 @@ class _Parser:
         for field in kind.fields.values():
             if field.required and fields.get(field.name) is None and given.get(field.name) is None:
                 self._fault(InvalidInput, f"{field.name} is required", (*path, field.name))
-        ref = body.get("ref")
-        allotted = self._refs.get(ref) if isinstance(ref, str) else self._allot(kind.name, None)
         present = {name: value for name, value in fields.items() if value is not None}
-        return Add(path, kind.name, allotted or "", ref, present)
+        return Add(path, kind.name, self._allotted(kind, body), body.get("ref"), present)
+
+    def _allotted(self, kind: Kind, body: Mapping[str, Any]) -> str:
+        ref = body.get("ref")
+        return (self._refs.get(ref) or "") if isinstance(ref, str) else self._allot(kind.name, None)
+
+    def _upsert(self, kind: Kind, body: Mapping[str, Any], path: Path) -> Upsert:
+        no_unknown(body, {"externalRef", "ref", "set"}, path, self._faults)
+        inner = (*path, "set")
+        given = mapping(body.get("set"), inner, self._faults)
+        fields = self._fields(kind, given, inner)
+        self._no_required_taken(kind, given, inner)
+        if "externalRef" in given:
+            message = "externalRef stands beside set, and is what the record is found by"
+            self._fault(InvalidInput, message, (*inner, "externalRef"))
+        wanted = body.get("externalRef")
+        if wanted is None:
+            message = "externalRef is required: the record is found by it"
+            self._fault(InvalidInput, message, (*path, "externalRef"))
+        found = self._fields(kind, {"externalRef": wanted}, path)
+        external_ref = found.get("externalRef") or ""
+        allotted = self._allotted(kind, body)
+        return Upsert(path, kind.name, allotted, body.get("ref"), external_ref, fields)
 
     def _revise(self, kind: Kind, body: Mapping[str, Any], path: Path) -> Revise:
         no_unknown(body, {"id", "version", "set"}, path, self._faults)
         given = mapping(body.get("set"), (*path, "set"), self._faults)
         fields = self._fields(kind, given, (*path, "set"), replaying=self._replaying)
-        for name, value in given.items():
-            if value is None and name in kind.fields and kind.fields[name].required:
-                self._fault(
-                    InvalidInput,
-                    f"{name} is required and cannot be taken away",
-                    (*path, "set", name),
-                )
+        self._no_required_taken(kind, given, (*path, "set"))
         if not given:
             self._fault(InvalidInput, "set names no field; say what to change", (*path, "set"))
         record_id = self._id(body, "id", (kind.name,), path)
         return Revise(path, record_id, self._version(body, path), fields, self._replaying)
+
+    def _no_required_taken(self, kind: Kind, given: Mapping[str, Any], path: Path) -> None:
+        for name, value in given.items():
+            if value is None and name in kind.fields and kind.fields[name].required:
+                message = f"{name} is required and cannot be taken away"
+                self._fault(InvalidInput, message, (*path, name))
 
     def _state(self, tag: str, body: Mapping[str, Any], path: Path) -> Operation:
         allowed = {"id", "version"} | ({"into"} if tag == "merge" else set())

@@ -161,6 +161,10 @@ class _Payload:
                 ],
                 "userErrors": errors,
                 "skipped": outcome.skipped,
+                "upserts": [
+                    {"operation": one.place, "id": one.id, "result": one.result}
+                    for one in outcome.upserts
+                ],
                 "leafHash": None if outcome.leaf_hash is None else outcome.leaf_hash.hex(),
                 "checkpoint": await self._checkpoint(),
             },
@@ -170,7 +174,7 @@ class _Payload:
     async def _finished(self, outcome: Outcome) -> Finished:
         """Return what the tables say of the edit."""
         if outcome.position is None:
-            return cast("Finished", outcome.preview or {})
+            return self._nothing() if outcome.preview is None else outcome.preview
         if self._plan is None:
             return {}
         given = {MOMENT: outcome.position, WRITTEN: 1}
@@ -236,14 +240,18 @@ class _Payload:
             "warnings": [],
             "userErrors": await self._errors(refusals),
             "skipped": [],
+            "upserts": [],
             "leafHash": None,
             "checkpoint": await self._checkpoint(),
         }
-        empty = {
+        return self._assembled(plain, self._nothing())
+
+    def _nothing(self) -> Finished:
+        """Return what the tables say of an edit that was not written."""
+        return {
             key: orjson.Fragment(b"null" if nodes[0].name.value == "changeset" else b"[]")
             for key, nodes in self._read_selections().items()
         }
-        return self._assembled(plain, empty)
 
     async def _errors(self, refusals: Sequence[Refusal]) -> list[dict[str, Any]]:
         known = await self._known_of(refusals) if refusals else {}

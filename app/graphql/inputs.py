@@ -181,6 +181,37 @@ _REVISES: Final = {
     for kind in KINDS.values()
 }
 
+_UPSERTS: Final = {
+    kind.name: _make(
+        f"Upsert{kind.title}Input",
+        f"The {kind.name} that your newsroom knows by an external reference: added if there is "
+        "none yet, else revised in what differs.",
+        {
+            "externalRef": (
+                str,
+                _given(
+                    "Your newsroom's own identifier for it, by which it is found.", required=True
+                ),
+            ),
+            "ref": (
+                str | None,
+                _given(
+                    "A local name for it in this changeset, whether it is there already or not."
+                ),
+            ),
+            "set": (
+                _SETS[kind.name],
+                _given(
+                    "What it is to hold; absent leaves a field as it is. To be added it needs what "
+                    f"`add{kind.title}` requires.",
+                    required=True,
+                ),
+            ),
+        },
+    )
+    for kind in KINDS.values()
+}
+
 
 @strawberry.input(description="Mark a record withdrawn; its past remains.")
 class RetractInput:
@@ -218,12 +249,19 @@ _OPERATION: Final = strawberry.input(
             "__annotations__": {
                 **{f"add{k.title}": _ADDS[k.name] | None for k in KINDS.values()},
                 **{f"revise{k.title}": _REVISES[k.name] | None for k in KINDS.values()},
+                **{f"upsert{k.title}": _UPSERTS[k.name] | None for k in KINDS.values()},
                 "retract": RetractInput | None,
                 "restore": RestoreInput | None,
                 "merge": MergeInput | None,
             },
             **{f"add{k.title}": _given(f"Add a new {k.name}.") for k in KINDS.values()},
             **{f"revise{k.title}": _given(f"Revise one {k.name}.") for k in KINDS.values()},
+            **{
+                f"upsert{k.title}": _given(
+                    f"Add the {k.name} of an external reference, or revise it."
+                )
+                for k in KINDS.values()
+            },
             "retract": _given("Retract a record."),
             "restore": _given("Restore a record."),
             "merge": _given("Merge a duplicate into the record that survives."),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 import strawberry
 from graphql import get_argument_values
 
+from app.domain import codes
 from app.domain.operations import OPERATIONS_LIMIT
 from app.domain.redacting import TARGETS_LIMIT
 from app.graphql.fields import CountOf, PageSize, Rows, sized, table_field
@@ -26,7 +27,9 @@ _ONE_EACH: Final = PageSize(
 _PER_TARGET: Final = PageSize((CountOf("input", ("targets",), absent=STEPS, most=TARGETS_LIMIT),))
 """A redaction steps each record that its targets name once."""
 
-_DONE: Final = "The changeset that was written; null of a dry run or a refusal."
+_DONE: Final = (
+    "The changeset that was written; null of a dry run, a refusal, and where nothing would change."
+)
 
 
 @strawberry.type(description="Something an editor should look at again.")
@@ -75,6 +78,15 @@ class Ref:
     id: strawberry.ID = strawberry.field(description="The record's id.")
 
 
+@strawberry.type(description="What became of an upsert.")
+class Upserted:
+    """What became of an upsert."""
+
+    operation: int = strawberry.field(description="The place of the operation, from 0.")
+    id: strawberry.ID = strawberry.field(description="The record's id.")
+    result: codes.UpsertResult = strawberry.field(description="What was done.")
+
+
 @strawberry.type(
     description="What came of an edit: a changeset, or the errors for which it was refused whole; "
     "both, where operations were left out."
@@ -95,7 +107,7 @@ class CommitPayload:
         size=Rows.OF_THE_PAGE,
     )
     refs: list[Ref] = strawberry.field(
-        description="The ids of the records that were added under a local ref.",
+        description="The ids of the records that were added, or upserted, under a local ref.",
         metadata=sized(Rows.OF_THE_PAGE),
     )
     warnings: list[Warning] = strawberry.field(
@@ -108,6 +120,11 @@ class CommitPayload:
     )
     skipped: list[int] = strawberry.field(
         description="The places, from 0, of the operations that were left out of what was written."
+    )
+    upserts: list[Upserted] = strawberry.field(
+        description="What became of each upsert, in their order. Where none of them changed "
+        "anything, and nothing else was asked for, nothing is written: `changeset` is null.",
+        metadata=sized(Rows.OF_THE_PAGE),
     )
     leaf_hash: str | None = strawberry.field(
         description="The hash of the log's entry, hex (RFC 6962 leaf hash)."

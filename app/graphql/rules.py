@@ -156,10 +156,11 @@ FIELDS: Final[Rules] = {
     },
     # --- payloads, to which a mutation has to lead ---
     "CommitPayload": {
-        Act.READ: """changeset records revisions refs warnings userErrors skipped leafHash
-            checkpoint"""
+        Act.READ: """changeset records revisions refs warnings userErrors skipped upserts
+            leafHash checkpoint"""
     },
     "Ref": {Act.READ: "ref id"},
+    "Upserted": {Act.READ: "operation id result"},
     "UserError": {Act.READ: "code message path current changesetsBetween"},
     "Warning": {Act.READ: "code message record field"},
     # --- pages ---

@@ -128,6 +128,7 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.ReasonCode, None, "Why a changeset was made."),
         (codes.RedactionAuthority, None, "By what authority content was removed."),
         (codes.HeaderText, None, "A text of a changeset's header."),
+        (codes.UpsertResult, None, "What an upsert did."),
         (codes.ErrorPolicy, None, "What becomes of an edit of which operations are refused."),
         (codes.ChangesetKind, None, "What sort of edit a changeset is."),
         (codes.Action, "RevisionAction", "What a revision did to its record."),

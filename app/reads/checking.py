@@ -430,7 +430,8 @@ class _Checking:
     def _held(self, record: str, opened: OpenedChangeset) -> tuple[dict[str, Any], dict[str, Any]]:
         fields, more = self._memory.fields(record)
         if not more:
-            return {}, {"newsroom": opened.parts.newsroom, "superseded": None}
+            owner = opened.parts.on_behalf_of or opened.parts.newsroom
+            return {}, {"newsroom": owner, "superseded": None}
         return orjson.loads(fields), orjson.loads(more)
 
     def _check_created(self, record: str, row: Row | None, position: int) -> None:

@@ -79,6 +79,17 @@ def lock_hierarchies(connection: Connection) -> None:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _HIERARCHY_LOCK})
 
 
+def lock_external_refs(connection: Connection, newsroom: str) -> None:
+    """Let one writer at a time look for a newsroom's records by their external references.
+
+    Two syncs of one newsroom take turns; who adds a record under a reference in another
+    way is kept from adding a second one by the tables.
+    """
+    if connection.dialect.name == "postgresql":
+        statement = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:newsroom, 1))")
+        connection.execute(statement, {"newsroom": newsroom})
+
+
 def load_present(connection: Connection, ids: Iterable[str]) -> dict[str, Record]:
     """Return the present version of each record that exists, by id."""
     return _load(connection, ids, is_present)
@@ -346,6 +357,25 @@ def taken_external_refs(
         )
         taken.update((ref, record_id) for ref, record_id in connection.execute(query))
     return taken
+
+
+def redacted_fields(connection: Connection, record_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return record → the fields of which the content that is held now was removed."""
+    later = _change.alias("later")
+    found: dict[str, set[str]] = defaultdict(set)
+    for batch in _batches(sorted(set(record_ids))):
+        query = sa.select(_change.c.record_id, _change.c.field).where(
+            _change.c.record_id.in_(batch),
+            _change.c.salt == "",
+            ~sa.exists().where(
+                later.c.record_id == _change.c.record_id,
+                later.c.field == _change.c.field,
+                later.c.version > _change.c.version,
+            ),
+        )
+        for record_id, field in connection.execute(query):
+            found[record_id].add(field)
+    return {record_id: frozenset(fields) for record_id, fields in found.items()}
 
 
 def _batches(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -543,10 +543,25 @@ def test_the_schema_of_a_line_admits_the_demo_and_what_is_exported(ledger: Ledge
         line({"retract": {"id": "#a", "version": 1}, "restore": {"id": "#a", "version": 1}}),
         line(actor("#a"), ids={"#a": "editor_01j6a3k7x2e5vrm8n9p0q4s6t8"}),
         line(actor("#a"), origin={"author": "Ann"}),
+        line({"upsertActor": {"set": {"name": "Russia"}}}),
+        line({"upsertActor": {"externalRef": "A1", "set": {"externalRef": "A2"}}}),
+        line({"upsertActor": {"externalRef": "A1", "set": {"colour": "red"}}}),
     ],
 )
 def test_the_schema_of_a_line_refuses_what_loading_refuses(wrong: Any) -> None:
     assert not Draft202012Validator(SCHEMA).is_valid(wrong)
+
+
+def test_a_dossier_may_upsert_what_it_is_not_sure_of(ledger: Ledger) -> None:
+    """The schema admits it; loaded into a ledger that has the record it revises it."""
+    upsert = line({"upsertActor": {"externalRef": "A1", "set": {"name": "R", "kind": "STATE"}}})
+
+    ledger.load(upsert, line({"upsertActor": {"externalRef": "A1", "set": {"name": "Russia"}}}))
+
+    assert Draft202012Validator(SCHEMA).is_valid(upsert)
+    assert [json.loads(text)["input"]["operations"][0].keys() for text in ledger.export()] == [
+        {"addActor"}, {"reviseActor"},
+    ]  # fmt: skip
 
 
 def test_the_schema_of_a_line_knows_every_kind_field_and_code() -> None:

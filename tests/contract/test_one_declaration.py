@@ -66,6 +66,7 @@ def test_a_kind_is_added_and_revised_by_its_settable_fields_and_no_others(kind: 
     assert set(fields_of(f"Add{kind.capitalize()}Input")) == settable | {"ref"}
     assert set(fields_of(f"{kind.capitalize()}Set")) == settable
     assert set(fields_of(f"Revise{kind.capitalize()}Input")) == {"id", "version", "set"}
+    assert set(fields_of(f"Upsert{kind.capitalize()}Input")) == {"externalRef", "ref", "set"}
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -122,6 +123,7 @@ def test_every_operation_of_the_domain_is_a_member_of_the_input() -> None:
     assert members == {
         *(f"add{title}" for title in titles),
         *(f"revise{title}" for title in titles),
+        *(f"upsert{title}" for title in titles),
         "retract",
         "restore",
         "merge",

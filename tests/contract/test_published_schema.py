@@ -113,7 +113,8 @@ LOG = {
     "Disclosure",
 }  # fmt: skip
 RESOLVED = {
-    "Query", "Mutation", "Viewer", "ActReach", "CommitPayload", "UserError", "Warning", "Ref", *LOG,
+    "Query", "Mutation", "Viewer", "ActReach", "CommitPayload", "UserError", "Warning", "Ref",
+    "Upserted", *LOG,
 }  # fmt: skip
 """Types of which some fields are not the tables' to answer."""
 
@@ -139,7 +140,9 @@ def test_the_fields_that_are_not_read_from_the_tables_are_these() -> None:
         return {key for key, field in declared.fields.items() if read_of(field) is None}
 
     assert unread("Query") == {"viewer", "log"}
-    assert unread("CommitPayload") == {"refs", "warnings", "skipped", "leafHash", "checkpoint"}
+    assert unread("CommitPayload") == {
+        "refs", "warnings", "skipped", "upserts", "leafHash", "checkpoint",
+    }  # fmt: skip
     assert unread("UserError") == {"code", "message", "path"}
 
 

@@ -35,7 +35,7 @@ def test_the_lists_are_those_of_the_contract() -> None:
         "Integrity", "ClaimField", "Stance", "Derivation", "MoneyBasis", "RecordState",
         "ReasonCode", "ChangesetKind", "Action", "Role", "RecordKind", "SearchMatch",
         "FindingStatus", "OriginKind", "ChainDirection", "RedactionAuthority", "HeaderText",
-        "ErrorPolicy",
+        "ErrorPolicy", "UpsertResult",
         "ProposalState", "Decision", "ProposalEventKind",
     }  # fmt: skip
 

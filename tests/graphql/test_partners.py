@@ -134,3 +134,54 @@ def test_without_a_policy_one_failure_refuses_all(ledger: Ledger) -> None:
     assert (plain["changeset"], plain["skipped"]) == (None, [])
     assert [one["path"][1] for one in plain["userErrors"]] == ["1"]
     assert ledger.head() == 0
+
+
+# --- upserts ----------------------------------------------------------------------------------
+
+UPSERTS = """mutation ($input: CommitInput!) { commit(input: $input) {
+  changeset { position } records { version } revisions { action }
+  refs { ref id } skipped upserts { operation id result }
+  userErrors { code path } leafHash
+} }"""
+
+
+def sync(ledger: Ledger, title: str, **more: Any) -> dict[str, Any]:
+    """Sync one transfer, and a claim about it."""
+    operations = [
+        {"upsertTransfer": {"externalRef": "T1", "ref": "#t", "set": {"title": title}}},
+        {"upsertActor": {"externalRef": "A1", "set": {"name": "Russia", "kind": "STATE"}}},
+    ]
+    return ledger.commit(operations, query=UPSERTS, **more)
+
+
+def test_a_sync_is_told_what_it_did(ledger: Ledger) -> None:
+    """Added, unchanged, revised: and where nothing changes, nothing is written, and it says so."""
+    first, idle, third = sync(ledger, "Horses"), sync(ledger, "Horses"), sync(ledger, "Mares")
+
+    ids = [one["id"] for one in first["upserts"]]
+    for answer, told in (
+        (first, ["ADDED", "ADDED"]),
+        (idle, ["UNCHANGED", "UNCHANGED"]),
+        (third, ["REVISED", "UNCHANGED"]),
+    ):
+        assert answer["userErrors"] == []
+        assert [one["result"] for one in answer["upserts"]] == told
+        assert [one["id"] for one in answer["upserts"]] == ids
+        assert [one["operation"] for one in answer["upserts"]] == [0, 1]
+        assert answer["refs"] == [{"ref": "#t", "id": ids[0]}]
+    assert (idle["changeset"], idle["records"], idle["revisions"]) == (None, [], [])
+    assert idle["leafHash"] is None
+    assert third["records"] == [{"version": 2}]
+    assert ledger.head() == 2
+
+
+def test_a_dry_run_of_a_sync_tells_what_it_would_do(ledger: Ledger) -> None:
+    tried = sync(ledger, "Horses", dryRun=True)
+    sync(ledger, "Horses")
+    idle = sync(ledger, "Horses", dryRun=True)
+
+    assert [one["result"] for one in tried["upserts"]] == ["ADDED", "ADDED"]
+    assert tried["revisions"] == [{"action": "ADD"}, {"action": "ADD"}]
+    assert [one["result"] for one in idle["upserts"]] == ["UNCHANGED", "UNCHANGED"]
+    assert idle["revisions"] == []
+    assert ledger.head() == 1
