@@ -17,7 +17,7 @@ from tests import checks
 from tests.driver import Newsroom, T, opened
 from tests.writers import counts, transfers, write_in_processes, write_in_threads
 
-COMMITS = 400
+COMMITS = 240
 
 
 @pytest.fixture

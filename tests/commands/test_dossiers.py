@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
@@ -30,6 +30,7 @@ from app.store import dossiers as store
 from app.store.database import open_engine, parse_url
 from app.store.records import load_as_of
 from tests.checks import everything_holds
+from tests.databases import KINDS as DATABASES
 from tests.databases import Databases
 
 DEMO = (files("app.demo") / "dossier.jsonl").read_bytes().splitlines(keepends=True)
@@ -38,11 +39,19 @@ DEMO = (files("app.demo") / "dossier.jsonl").read_bytes().splitlines(keepends=Tr
 class Ledger:
     """A ledger with one editor: the driver of these tests."""
 
-    def __init__(self, url: str) -> None:
+    loaded: Sequence[int] = ()
+    """Lines read and written, first and last position of the load that it started with."""
+
+    def __init__(self, url: str, *entered: str) -> None:
         self.engine = open_engine(parse_url(url))
-        self.newsroom = access.add_newsroom(self.engine, "House", house=True)
-        editor = access.add_editor(self.engine, "Ann", newsroom="House", role="EDITOR")
+        newsroom, editor = entered or self._enter()
+        self.entered = [newsroom, editor]
+        self.newsroom = newsroom
         self.editing = Editing(editor, self.newsroom, Role.EDITOR, "Ann")
+
+    def _enter(self) -> tuple[str, str]:
+        newsroom = access.add_newsroom(self.engine, "House", house=True)
+        return newsroom, access.add_editor(self.engine, "Ann", newsroom="House", role="EDITOR")
 
     def close(self) -> None:
         self.engine.dispose()
@@ -120,6 +129,33 @@ def ledger(database_url: str) -> Iterator[Ledger]:
         yield made
 
 
+def _with_demo(url: str) -> dict[str, Any]:
+    with closing(Ledger(url)) as made:
+        loaded = made.load(*DEMO)
+        return {
+            "entered": made.entered,
+            "loaded": [loaded.lines, loaded.written, loaded.first, loaded.last],
+        }
+
+
+@pytest.fixture(params=DATABASES)
+def demo(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Ledger]:
+    """A ledger with the demo loaded."""
+    with (
+        databases.filled(request.param, "loaded", _with_demo) as (url, known),
+        closing(Ledger(url, *known["entered"])) as made,
+    ):
+        made.loaded = known["loaded"]
+        yield made
+
+
+@pytest.fixture
+def other_than_demo(databases: Databases, demo: Ledger) -> Iterator[Ledger]:
+    """An empty ledger, on the same kind of database."""
+    with databases.clone(demo.engine.dialect.name) as url, closing(Ledger(url)) as made:
+        yield made
+
+
 @pytest.fixture
 def other(databases: Databases, ledger: Ledger) -> Iterator[Ledger]:
     """A second empty ledger, on the same kind of database."""
@@ -149,23 +185,19 @@ def without_origins(contents: Iterable[Any]) -> list[Any]:
 # --- loading ------------------------------------------------------------------
 
 
-def test_the_demo_dossier_loads_line_by_line(ledger: Ledger) -> None:
+def test_the_demo_dossier_loads_line_by_line(demo: Ledger) -> None:
     """Each line is a changeset of kind IMPORT, with its origin beside it."""
-    loaded = ledger.load(*DEMO)
-
-    assert (loaded.lines, loaded.written, loaded.first, loaded.last) == (38, 38, 1, 38)
-    origins = [origin for _, _, _, origin, _ in ledger.contents()]
+    assert demo.loaded == [38, 38, 1, 38]
+    origins = [origin for _, _, _, origin, _ in demo.contents()]
     assert origins[0]["editor"] == "Mara Lindqvist"
     assert origins[34]["kind"] == "MERGE"
 
 
-def test_loading_a_file_again_changes_nothing(ledger: Ledger) -> None:
-    ledger.load(*DEMO)
-
-    again = ledger.load(*DEMO)
+def test_loading_a_file_again_changes_nothing(demo: Ledger) -> None:
+    again = demo.load(*DEMO)
 
     assert (again.lines, again.skipped, again.written) == (38, 38, 0)
-    assert ledger.head() == 38
+    assert demo.head() == 38
 
 
 def test_a_load_goes_on_where_it_was_stopped(ledger: Ledger) -> None:
@@ -281,16 +313,17 @@ def test_a_broken_line_is_refused_with_its_fault(broken: bytes, path: Any, words
 # --- exporting ----------------------------------------------------------------
 
 
-def test_the_demo_exported_and_loaded_is_an_equal_ledger(ledger: Ledger, other: Ledger) -> None:
+def test_the_demo_exported_and_loaded_is_an_equal_ledger(
+    demo: Ledger, other_than_demo: Ledger
+) -> None:
     """The same records, ids, versions, actions, changes, reasons and origins."""
-    ledger.load(*DEMO)
-    exported = ledger.export()
+    exported = demo.export()
 
-    other.load(*exported)
+    other_than_demo.load(*exported)
 
-    assert other.contents() == ledger.contents()
-    assert other.records() == ledger.records()
-    assert other.export() == exported
+    assert other_than_demo.contents() == demo.contents()
+    assert other_than_demo.records() == demo.records()
+    assert other_than_demo.export() == exported
 
 
 def test_what_was_edited_here_is_exported_with_its_origin(ledger: Ledger, other: Ledger) -> None:
@@ -480,14 +513,12 @@ def test_every_partial_export_loads_and_ends_in_the_same_state(
             )
 
 
-def test_a_part_of_the_demo_loads(ledger: Ledger, other: Ledger) -> None:
-    ledger.load(*DEMO)
+def test_a_part_of_the_demo_loads(demo: Ledger, other_than_demo: Ledger) -> None:
+    other_than_demo.load(*demo.export(first=20, last=30))
 
-    other.load(*ledger.export(first=20, last=30))
-
-    assert other.records() == ledger.records(30)
+    assert other_than_demo.records() == demo.records(30)
     note = "The state at position 19 of there, on which what follows builds."
-    assert other.contents()[0][1] == note
+    assert other_than_demo.contents()[0][1] == note
 
 
 def test_links_to_later_records_of_the_same_kind_survive_a_partial_export(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from app.domain.codes import ChangesetKind, Role
+from app.domain.decisions import Editing
 from tests.bundles import publish
+from tests.databases import KINDS, Databases
 from tests.driver import Newsroom, opened
 
 
@@ -46,9 +50,24 @@ def propose(newsroom: Newsroom, transfer: str) -> None:
     newsroom.review(unwanted, "REJECT", "No source says so.")
 
 
-@pytest.fixture
-def filled(newsroom: Newsroom) -> Newsroom:
+@pytest.fixture(params=KINDS)
+def filled(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Newsroom]:
     """Every kind of record and of changeset, with three published checkpoints."""
+    with (
+        databases.filled(request.param, "everything", _fill) as (url, editing),
+        opened(url) as engine,
+    ):
+        yield Newsroom(engine, Editing(**editing))
+
+
+def _fill(url: str) -> dict[str, Any]:
+    with opened(url) as engine:
+        newsroom = Newsroom.founded(engine, role=Role.ADMIN)
+        _enter_everything(newsroom)
+        return asdict(newsroom.editing)
+
+
+def _enter_everything(newsroom: Newsroom) -> None:
     horses = newsroom.add_transfer(
         quantity=30, summary="What a court forbade.", occurred="2024-08", origin="Moscow",
         value={"amount": "5", "unit": "EUR", "basis": "CIF"}, external_ref="h-1",
@@ -107,4 +126,3 @@ def filled(newsroom: Newsroom) -> Newsroom:
     redact(newsroom, {"header": {"position": 2, "texts": ["NOTE"]}})
     newsroom.revise(horses, quantity=26)
     publish(newsroom.engine)
-    return newsroom

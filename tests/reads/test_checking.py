@@ -114,7 +114,7 @@ def test_every_column_is_covered_or_said_not_to_be() -> None:
     assert set(UNCOVERED) == named & set(COLUMNS)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("filled", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("statement", "table"),
     [
