@@ -2,7 +2,8 @@
 # Install what `make interop` runs against: sh tests/interop/install.sh
 #
 #   Python clients   into .interop/venv, apart from ours: gql needs another graphql-core
-#   Node.js          the same, from PyPI: one version everywhere, without root; .interop/bin/node
+#   schemathesis     into .interop/schemathesis, for the same reason
+#   Node.js          into .interop/venv, from PyPI: one version everywhere, without root; .interop/bin/node
 #   Node clients     into .interop/node_modules, from tests/interop/package-lock.json
 #   Chromium         Debian's, where this is root and apt-get is there
 #   PostgreSQL 15    the same; its programs alone, without a cluster that keeps running
@@ -41,6 +42,15 @@ python_clients() {
         .interop/venv/bin/python -m pip --quiet --disable-pip-version-check install \
             --require-hashes --requirement tests/interop/requirements.lock &&
         cp tests/interop/requirements.lock .interop/installed.lock
+}
+
+fuzzer() {
+    cmp -s tests/interop/schemathesis/requirements.lock .interop/installed-schemathesis.lock && return
+    echo "Installing schemathesis into .interop/schemathesis"
+    sh tools/venv.sh .interop/schemathesis &&
+        .interop/schemathesis/bin/python -m pip --quiet --disable-pip-version-check install \
+            --require-hashes --requirement tests/interop/schemathesis/requirements.lock &&
+        cp tests/interop/schemathesis/requirements.lock .interop/installed-schemathesis.lock
 }
 
 node_clients() {
@@ -96,6 +106,7 @@ by_hand() {
 
 mkdir -p .interop
 python_clients || lack "the Python clients could not be installed (.interop/venv)"
+fuzzer || lack "schemathesis could not be installed (.interop/schemathesis)"
 node_clients || lack "the Node clients could not be installed (.interop/node_modules)"
 browser || lack "no Chromium: install one, or name it in INTEROP_CHROMIUM"
 postgresql || lack "no PostgreSQL 15: install it, or name its folder of programs in INTEROP_POSTGRES_BIN"
