@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
@@ -41,6 +42,8 @@ from app.web.log_files import LogFiles, is_log_path
 from app.web.problems import PROBLEMS
 from app.web.requests import Request
 
+logger = structlog.get_logger(__name__)
+
 _STATIC = Path(__file__).parent / "web" / "static"
 
 
@@ -62,7 +65,15 @@ class Application(FastAPI):
         elif scope["type"] == "http" and is_log_path(scope["path"]):
             await self.log_files(scope, receive, send)
         else:
-            await super().__call__(scope, receive, send)
+            await super().__call__(_whole(scope), receive, send)
+
+
+def _whole(scope: Any) -> Any:
+    """Return the scope without `Range`: what is routed is small, and given as a whole."""
+    if scope["type"] != "http":
+        return scope
+    kept = [header for header in scope["headers"] if header[0] not in (b"range", b"if-range")]
+    return {**scope, "headers": kept}
 
 
 def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> Application:
@@ -244,8 +255,16 @@ def _add_health(app: FastAPI, database: Any, reader: Any, log: LogReading, keepe
             position = await log_size(reader)
             lacking = await require_search(reader)
         except Unready as fault:
-            return JSONResponse({"status": "unready", "reason": fault.message}, status_code=503)
+            return JSONResponse({"status": "unready", "reason": _reason(fault)}, status_code=503)
         published = await log.run(log.newest)
         kept = keeper.shown(None if published is None else published.size)
         search = f"without {', '.join(lacking)}" if lacking else "complete"
         return JSONResponse({"status": "ok", "position": position, "search": search, "log": kept})
+
+
+def _reason(fault: Unready) -> str:
+    """Return what anybody may hear: not a database's own words, which name hosts and files."""
+    if fault.__cause__ is None:
+        return fault.message
+    logger.warning("unready", reason=fault.message)
+    return "the database cannot be read at present; the logger has more"

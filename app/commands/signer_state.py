@@ -58,8 +58,9 @@ class StateFile:
             return None
         except (OSError, UnicodeDecodeError, LogError) as fault:
             raise ReadOnly(
-                f"the signer's state {self.path} cannot be relied on: {fault}. Put back the file "
-                "as the signer wrote it; see docs/runbook-log.md"
+                # Clients hear of it as well, and where the file lies is nothing to them.
+                f"the signer's state {self.path.name} cannot be relied on: {_told(fault)}. Put "
+                "back the file as the signer wrote it; see docs/runbook-log.md"
             ) from fault
 
     def opened(self, note: str) -> Kept:
@@ -114,6 +115,12 @@ class _OtherLog(LogError):
     """A checkpoint of another log than the one at hand."""
 
     code = "OTHER_LOG"
+
+
+def _told(fault: Exception) -> str:
+    if isinstance(fault, OSError):
+        return str(fault.strerror)
+    return "it is not UTF-8" if isinstance(fault, UnicodeDecodeError) else str(fault)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -68,6 +68,7 @@ class PostgresReader:
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._size = pool_size
         self._pool: Any = None
+        self._at_work = 0
 
     async def start(self) -> None:
         """Open the pool."""
@@ -101,13 +102,36 @@ class PostgresReader:
         """Run one statement on a connection of the pool."""
         if self._pool is None:
             raise AssertionError("the reader has not been started")
+        # A wait of its own has no end: a connection that is free is taken at once instead.
+        if self._at_work >= self._size:
+            return await self._wait_and_fetch(sql, values)
+        return await self._fetched(self._pool, sql, values)
+
+    async def _wait_and_fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        """Wait for a connection; raise `ReadTimedOut` where none comes free in time."""
         try:
-            row: Sequence[Any] | None = await self._pool.fetchrow(sql, *values)
+            connection = await self._pool.acquire(timeout=self._timeout)
+        except TimeoutError:
+            raise ReadTimedOut(
+                f"no connection to the database came free within {self._timeout:g} s; ask again "
+                "in a moment"
+            ) from None
+        try:
+            return await self._fetched(connection, sql, values)
+        finally:
+            await self._pool.release(connection)
+
+    async def _fetched(self, runner: Any, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        self._at_work += 1
+        try:
+            row: Sequence[Any] | None = await runner.fetchrow(sql, *values)
         except _asyncpg().PostgresError as fault:
             refusal = reached(fault, self._timeout)
             if refusal is None:
                 raise
             raise refusal from fault
+        finally:
+            self._at_work -= 1
         return row
 
 

@@ -15,7 +15,7 @@ import orjson
 from app.web.clients import Proxies
 from app.web.headers import SecurityHeaders, Sites
 from app.web.limiting import Limiter, Timed, Visit
-from app.web.problems import PROBLEM_TYPE, problem
+from app.web.problems import PROBLEM_TYPE, defect, problem
 from app.web.statuses import JSON_TYPE, RESPONSE_TYPE, Wrong
 
 Header: TypeAlias = tuple[bytes, bytes]
@@ -65,13 +65,13 @@ class Gate:
         told = _Told(scope)
         answer = _Answer(send, self._security, self._extra(scope, told.origin))
         send = answer.send
+        if path in _HEALTH:
+            await self._app(scope, receive, send)
+            return
         if self._hosts and told.host not in self._hosts:
             await _send_problem(
                 send, HTTPStatus.MISDIRECTED_REQUEST, "this server does not go by that name"
             )
-            return
-        if path in _HEALTH:
-            await self._app(scope, receive, send)
             return
         peer = scope.get("client")
         address = self._proxies.client_of(peer and peer[0], scope["headers"])
@@ -88,6 +88,11 @@ class Gate:
                 await Timed(self._app(scope, receive, send), visit)
             else:
                 await self._other(scope, receive, send, visit)
+        except Exception:
+            if answer.has_begun:
+                raise
+            visit.is_refused = True
+            await _send_problem(send, HTTPStatus.INTERNAL_SERVER_ERROR, defect())
         finally:
             visit.end()
 
@@ -144,17 +149,19 @@ def _without_port(host: str) -> str:
 class _Answer:
     """The answer on its way out: the house's headers, and what the client has left."""
 
-    __slots__ = ("_extra", "_security", "_send", "visit")
+    __slots__ = ("_extra", "_security", "_send", "has_begun", "visit")
 
     def __init__(self, send: Send, security: SecurityHeaders, extra: list[Header]) -> None:
         self._send = send
         self._security = security
         self._extra = extra
         self.visit: Visit | None = None
+        self.has_begun = False
 
     def send(self, message: dict[str, Any]) -> Awaitable[None]:
         """Send on, with the headers that are missing."""
         if message["type"] == "http.response.start":
+            self.has_begun = True
             given = message.get("headers", ())
             message["headers"] = [*given, *self._security.beside(given), *self._extra]
             if self.visit is not None:

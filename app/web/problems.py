@@ -33,15 +33,19 @@ async def _not_served(_request: Request, fault: Exception) -> Response:
     return Response(body, status, {**(fault.headers or {}), **_HEADERS}, PROBLEM_TYPE)
 
 
-async def _defect(_request: Request, fault: Exception) -> Response:
-    log_id = secrets.token_hex(8)
-    logger.error("defect", log_id=log_id, exc_info=fault)
+async def _defective(_request: Request, fault: Exception) -> Response:
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    detail = f"something went wrong on our side; its log id is {log_id}"
-    return Response(problem(status, detail), status, _HEADERS, PROBLEM_TYPE)
+    return Response(problem(status, defect(fault)), status, _HEADERS, PROBLEM_TYPE)
+
+
+def defect(fault: Exception | None = None) -> str:
+    """Log a defect, by default the one at hand; return the words that name it to the client."""
+    log_id = secrets.token_hex(8)
+    logger.error("defect", log_id=log_id, exc_info=fault or True)
+    return f"something went wrong on our side; its log id is {log_id}"
 
 
 _HEADERS: Final[Mapping[str, str]] = {"cache-control": "no-store"}
 
-PROBLEMS: Final[Mapping[Any, Any]] = {HTTPException: _not_served, Exception: _defect}
+PROBLEMS: Final[Mapping[Any, Any]] = {HTTPException: _not_served, Exception: _defective}
 """What is answered in place of what a route raised."""

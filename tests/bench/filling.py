@@ -148,9 +148,9 @@ def _add_header(
     """Add the rows of a changeset without its revisions, and return its leaf hash."""
     at, changeset = _at(position), f"changeset_{position:026d}"
     code = "INITIAL_ENTRY" if kind is ChangesetKind.IMPORT else "SOURCE_CORRECTED"
-    batch.rows["changeset"].append(
-        (position, changeset, instant_text(at), EDITOR, NEWSROOM, "EDITOR", None, kind, code, None)
-    )
+    row = (position, changeset, instant_text(at), EDITOR, NEWSROOM, "EDITOR", None, kind, code)
+    # It reverts nothing, and nobody proposed it.
+    batch.rows["changeset"].append(row + (None,) * (len(_COLUMNS["changeset"]) - len(row)))
     batch.rows["header"] += [(position, *sealed, False) for sealed in headers]
     body = entry(
         kind=kind,

@@ -18,7 +18,13 @@ from tests.bench import load
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 10.0
 _HELLO: Final = b'{"query":"{ __typename }"}'
-_WITHOUT_CACHE: Final = {"CORRIGENDA_ANSWER_CACHE_BYTES": "0"}
+_WITHOUT: Final = {
+    "CORRIGENDA_ANSWER_CACHE_BYTES": "0",
+    "CORRIGENDA_STRANGER_BUDGET": "0",
+    "CORRIGENDA_KEY_BUDGET": "0",
+    "CORRIGENDA_STRANGER_REQUESTS": "1000",
+    "CORRIGENDA_STRANGER_CONNECTIONS": "1000",
+}
 """What is measured is how answers are made, not how they are kept."""
 
 
@@ -54,7 +60,7 @@ def serving(command: Sequence[str], port: int) -> Iterator[int]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=os.environ | _WITHOUT_CACHE,
+            env=os.environ | _WITHOUT,
         )
         try:
             if not _answers(process, port):
