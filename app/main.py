@@ -41,6 +41,7 @@ from app.web.limiting import Limiter, Places, Visit
 from app.web.log_files import LogFiles, is_log_path
 from app.web.problems import PROBLEMS
 from app.web.requests import Request
+from app.web.routes import require_routes
 
 logger = structlog.get_logger(__name__)
 
@@ -161,7 +162,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     app.log_files = LogFiles(log)
     app.gate = _gate(settings, app, limiter)
     _add_health(app, database, reader, log, keeper)
-    return app
+    return _ruled(app)
 
 
 def _routing(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> Application:
@@ -176,6 +177,12 @@ def _routing(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -
         exception_handlers=dict(PROBLEMS),
     )
     app.mount("/static", StaticFiles(directory=_STATIC))
+    return app
+
+
+def _ruled(app: Application) -> Application:
+    """Return the application; raise `RouteWithoutRule` where nobody said who may ask for one."""
+    require_routes(app.routes)
     return app
 
 
