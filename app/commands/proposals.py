@@ -164,7 +164,7 @@ def withdraw(
 
     def work(connection: Connection) -> Answer:
         held = _waiting(connection, request)
-        if request.editing.role is not Role.ADMIN:
+        if Act.WITHDRAW_OTHERS not in request.editing.acts:
             _require_own(held, request.editing, "withdraw")
         return _decided(connection, request, held, ProposalState.WITHDRAWN, note, clock)
 

@@ -58,7 +58,7 @@ from app.domain.operations import (
     parse_reason,
     place_of,
 )
-from app.domain.permissions import Act
+from app.domain.permissions import Act, Reach
 from app.domain.records import Record, Step, kind_name
 from app.domain.redacting import REDACTED_HEADER, REVIEW_HEADER, Redact, parse_redact
 from app.domain.reverting import Made, pointed_on, refuse_gaps, revert
@@ -500,8 +500,12 @@ def _refs_again(
 def _may_be_on_behalf(editing: Editing, parsed: _Parsed) -> None:
     """Raise `Forbidden` for a partner who enters another newsroom's words."""
     wanted = parsed.on_behalf_of if isinstance(parsed, Commit) else None
-    if wanted is not None and wanted != editing.owner and not editing.is_house:
+    if wanted is not None and wanted != editing.owner and not _reaches_all(editing):
         raise Forbidden("only the house newsroom enters what is another newsroom's")
+
+
+def _reaches_all(editing: Editing) -> bool:
+    return editing.reach(Act.COMMIT) is Reach.LEDGER
 
 
 def _on_behalf(connection: Connection, asked: _Asked) -> Submission:

@@ -28,6 +28,7 @@ class Act(Code):
     READ_ACCESS = "READ_ACCESS", "Read who holds which role and key, and held it when."
     READ_TRAFFIC = "READ_TRAFFIC", "Read the access log: who asked what, and when."
     PROPOSE = "PROPOSE", "Make proposals; comment on, revise and withdraw one's own."
+    WITHDRAW_OTHERS = "WITHDRAW_OTHERS", "Withdraw proposals of one's colleagues."
     COMMIT = "COMMIT", "Commit and revert edits."
     CORRECT_OTHERS = "CORRECT_OTHERS", "Commit edits of other newsrooms' claims."
     DECIDE = "DECIDE", "Comment on, return, accept and reject proposals."
@@ -81,6 +82,7 @@ ROLES: Final[Mapping[Role, Mapping[Act, Reach]]] = {
         Act.READ_ACCESS: _L,
         Act.READ_TRAFFIC: _L,
         Act.PROPOSE: _N,
+        Act.WITHDRAW_OTHERS: _N,
         Act.COMMIT: _L,
         Act.CORRECT_OTHERS: _L,
         Act.DECIDE: _L,

@@ -461,7 +461,7 @@ def _viewer(of: Seen, _arguments: Arguments) -> Mapping[str, Any]:
     acts = {
         **dict.fromkeys(("READ", "READ_PROPOSALS", "READ_INTERNAL", "READ_ACCESS"), "LEDGER"),
         "READ_TRAFFIC": "LEDGER",
-        "PROPOSE": "NEWSROOM",
+        **dict.fromkeys(("PROPOSE", "WITHDRAW_OTHERS"), "NEWSROOM"),
         **dict.fromkeys(("COMMIT", "CORRECT_OTHERS", "DECIDE", "REDACT"), "LEDGER"),
         "OWN_KEYS": "NEWSROOM",
         "MANAGE_ACCESS": "LEDGER",
