@@ -16,26 +16,28 @@ from starlette.staticfiles import StaticFiles
 
 from app.commands.idempotent import Sweeper
 from app.commands.keeping import Keeper, keeping_of
+from app.commands.recording import Asked, Recorder
 from app.commands.submit import utc_now
 from app.domain.budgets import Policy
 from app.domain.errors import Unauthenticated, Unready, WrongRequest
 from app.graphql.documents import Documents, require_valid
 from app.graphql.editing import Editing
 from app.graphql.engine import Answer, Engine, internal, refusal
-from app.graphql.manifests import own_documents, read_manifest
+from app.graphql.manifests import digest_of, own_documents, read_manifest
 from app.graphql.viewer import ANYBODY, Viewer
 from app.reads.holders import holder_of
 from app.reads.log import LogReading
 from app.settings import Settings
+from app.store.access_log import AccessLog
 from app.store.budgets import Budgets
 from app.store.database import URL, open_engine, parse_url
 from app.store.log_engine import open_log_engine
 from app.store.migrations import require_migrated
-from app.store.reader import log_size, open_reader
+from app.store.reader import Reader, log_size, open_reader
 from app.store.search_index import require_search
 from app.web.clients import Proxies
 from app.web.gate import Gate
-from app.web.graphql_http import GraphQLOverHTTP
+from app.web.graphql_http import Answers, GraphQLOverHTTP
 from app.web.headers import SecurityHeaders, Sites
 from app.web.limiting import Limiter, Places, Visit
 from app.web.log_files import LogFiles, is_log_path
@@ -103,6 +105,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     )
     documents = _documents(settings, engine)
     sweeper = Sweeper(database, utc_now)
+    recorder = Recorder(AccessLog(url), days=settings.access_log_days, clock=utc_now)
     limiter = _limiter(settings, clock)
 
     @asynccontextmanager
@@ -112,52 +115,22 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         try:
             await asyncio.to_thread(keeper.start)
             sweeper.start()
+            recorder.start()
             async with _shared(limiter, url):
                 yield
         finally:
+            await asyncio.to_thread(recorder.stop)
             await asyncio.to_thread(sweeper.stop)
             await asyncio.to_thread(keeper.stop)
             await reader.stop()
             log.close()
             database.dispose()
 
-    async def answers(
-        request: Request,
-        authorization: str | None,
-        *,
-        visit: Visit | None,
-        reads_only: bool,
-        has: Callable[[str], bool] | None,
-    ) -> Answer:
-        try:
-            viewer = await _viewer(authorization, visit)
-            source = documents.find(request.source, request.document_id, request.persisted)
-        except WrongRequest as fault:
-            return refusal(fault.message, fault.code)
-        except Exception:  # noqa: BLE001 - the last line, as in the engine's own answers
-            return refusal(*internal())
-        answer = await engine.answer(
-            source, request.variables, request.operation_name, viewer,
-            queries_only=reads_only, has=has, idempotency_key=request.idempotency_key,
-        )  # fmt: skip
-        if request.source and request.persisted and not answer.is_request_error:
-            documents.register(request.persisted, source)
-        return answer
-
-    async def _viewer(authorization: str | None, visit: Visit | None) -> Viewer:
-        if authorization is None:
-            return ANYBODY
-        with _charged(visit) as charge:
-            scheme, _, key = authorization.partition(" ")
-            if scheme.lower() != "bearer" or not key.strip():
-                raise Unauthenticated("send the key as 'Authorization: Bearer ck_…'")
-            editing = await holder_of(reader, key.strip())
-            charge(editing.key or editing.editor)
-            return Viewer(editing)
-
     app = _routing(lifespan)
     app.graphql = GraphQLOverHTTP(
-        answers, status_codes=settings.status_codes, has_page=not settings.trusted_only
+        _answering(engine, documents, reader, recorder),
+        status_codes=settings.status_codes,
+        has_page=not settings.trusted_only,
     )
     app.log_files = LogFiles(log)
     app.gate = _gate(settings, app, limiter)
@@ -231,6 +204,73 @@ def _charged(visit: Visit | None) -> Iterator[Callable[[str], None]]:
         if visit is not None:
             visit.is_nobodys()
         raise
+
+
+def _answering(engine: Engine, documents: Documents, reader: Reader, recorder: Recorder) -> Answers:
+    """Return what answers requests, for whoever asks, and takes down who did."""
+
+    async def answers(
+        request: Request,
+        authorization: str | None,
+        *,
+        visit: Visit | None,
+        reads_only: bool,
+        has: Callable[[str], bool] | None,
+    ) -> Answer:
+        began = time.monotonic()
+        viewer, source = ANYBODY, None
+        try:
+            viewer = await _viewer(authorization, visit)
+            source = documents.find(request.source, request.document_id, request.persisted)
+        except WrongRequest as fault:
+            answer = refusal(fault.message, fault.code)
+        except Exception:  # noqa: BLE001 - the last line, as in the engine's own answers
+            answer = refusal(*internal())
+        else:
+            answer = await engine.answer(
+                source, request.variables, request.operation_name, viewer,
+                queries_only=reads_only, has=has, idempotency_key=request.idempotency_key,
+            )  # fmt: skip
+            if request.source and request.persisted and not answer.is_request_error:
+                documents.register(request.persisted, source)
+        _record(recorder, viewer, source, answer, time.monotonic() - began)
+        return answer
+
+    async def _viewer(authorization: str | None, visit: Visit | None) -> Viewer:
+        if authorization is None:
+            return ANYBODY
+        with _charged(visit) as charge:
+            scheme, _, key = authorization.partition(" ")
+            if scheme.lower() != "bearer" or not key.strip():
+                raise Unauthenticated("send the key as 'Authorization: Bearer ck_…'")
+            editing = await holder_of(reader, key.strip())
+            charge(editing.key or editing.editor)
+            return Viewer(editing)
+
+    return answers
+
+
+def _record(
+    recorder: Recorder, viewer: Viewer, source: str | None, answer: Answer, seconds: float
+) -> None:
+    """Take down who asked what, where somebody did; of strangers nothing is kept."""
+    editing = viewer.editing
+    if editing is None:
+        return
+    recorder.note(
+        Asked(
+            editor=editing.editor,
+            newsroom=editing.newsroom,
+            key=editing.key or None,
+            kind=answer.kind,
+            operation=answer.operation,
+            document=None if source is None else digest_of(source),
+            cost=answer.requested,
+            position=answer.position,
+            code=answer.code or answer.fault,
+            seconds=seconds,
+        )
+    )
 
 
 def _documents(settings: Settings, engine: Engine) -> Documents:

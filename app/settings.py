@@ -298,6 +298,15 @@ class Settings(BaseSettings):
             "`https://news.example.org`; each exactly. Empty allows none."
         ),
     )
+    access_log_days: int = Field(
+        default=90,
+        ge=0,
+        le=3_650,
+        description=(
+            "Days for which it is kept who asked what with a key or a token (`docs/security.md`); "
+            "0 keeps nothing."
+        ),
+    )
     introspection: bool = Field(
         default=True, description="Whether `__schema` and `__type` are answered."
     )

@@ -228,6 +228,13 @@ class ChangesetKind(Code):
     ACCESS = "ACCESS", "Editors, newsrooms or keys were changed."
 
 
+class RequestKind(Code):
+    """What sort of operation was asked for."""
+
+    QUERY = "QUERY", "Something was read."
+    MUTATION = "MUTATION", "Something was to be changed."
+
+
 class Action(Code):
     """What a revision did to its record."""
 

@@ -32,6 +32,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from app.domain.codes import RequestKind
 from app.domain.errors import (
     BadArgument,
     BadRequest,
@@ -133,6 +134,10 @@ class Answer:
     `is_replayed` says that it is the first answer to a request that came again.
     `cost` is what was read for it, in objects, and `is_new` says that the document, or
     a shape of its variables, was met for the first time.
+
+    `operation` and `kind` say what was asked for, `requested` what it costs by the document,
+    and `position` which state of the ledger was read; `fault` is the code of the first error
+    of a field, or of what stands against an edit.
     """
 
     body: bytes
@@ -145,6 +150,11 @@ class Answer:
     is_replayed: bool = False
     cost: int = 0
     is_new: bool = False
+    operation: str | None = None
+    kind: RequestKind | None = None
+    requested: int = 0
+    position: int | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,21 +256,21 @@ class Engine:
 
         `has` tells whether the client has the answer of a tag; without it none is made.
         """
+        asked: Asked | Answer | None = None
         try:
             asked = self._ask(
                 source, variables or {}, operation_name, viewer, queries_only=queries_only
             )
             if isinstance(asked, Answer):
                 return asked
-            asked = _under_key(asked, idempotency_key)
-            return await self._execute(asked, has)
+            return _told(await self._execute(_under_key(asked, idempotency_key), has), asked)
         except GraphQLError as fault:
             # What has no code of its own is a variable that does not fit where it stands.
-            return request_errors([fault], "BAD_VARIABLES")
+            return _told(request_errors([fault], "BAD_VARIABLES"), asked)
         except (WrongRequest, RecursionError) as fault:
-            return refusal(*_refused(fault))
+            return _told(refusal(*_refused(fault)), asked)
         except Exception:  # noqa: BLE001 - the last line: told to the log, not to the client
-            return refusal(*internal())
+            return _told(refusal(*internal()), asked)
 
     def fault_of(self, source: str) -> str | None:
         """Return what is wrong with a document, whatever its variables; None for a valid one."""
@@ -414,12 +424,22 @@ class Engine:
             return Found(_joined(members, self._extensions(position, cost)), position)
 
         if not plan.is_pure or (has is None and self.answers.is_off):
-            return Answer((await run()).body, cost=cost, is_new=is_new)
+            found = await run()
+            return Answer(
+                found.body, cost=cost, is_new=is_new, requested=cost, position=found.position
+            )
         served = await self.answers.serve(_question(asked), run, has)
         if served.found is None:
-            return Answer(b"", is_pure=True, tag=served.tag, is_unchanged=True)
-        read = 0 if served.was_kept else cost
-        return Answer(served.found.body, is_pure=True, tag=served.tag, cost=read, is_new=is_new)
+            return Answer(b"", is_pure=True, tag=served.tag, is_unchanged=True, requested=cost)
+        return Answer(
+            served.found.body,
+            is_pure=True,
+            tag=served.tag,
+            cost=0 if served.was_kept else cost,
+            is_new=is_new,
+            requested=cost,
+            position=served.found.position,
+        )
 
     def _shaped(self, asked: Asked) -> Shaped:
         """Return the plan of what the tables answer, for this shape of the variables."""
@@ -481,12 +501,16 @@ class Engine:
         if asked.operation.definition.operation is OperationType.MUTATION:
             published = await self.newest_checkpoint()
             answer["extensions"] |= {} if published is None else {"checkpoint": published.note}
+        body = orjson.dumps(answer)
         return Answer(
-            orjson.dumps(answer),
+            body,
             is_partial=bool(result.errors),
+            fault=_first_code(body, answer, asked),
             is_replayed=context.is_replayed,
             cost=cost,
             is_new=is_new,
+            requested=cost,
+            position=position,
         )
 
     async def newest_checkpoint(self) -> Published | None:
@@ -573,6 +597,31 @@ def _raise_about_key(errors: Sequence[GraphQLError]) -> None:
             error.original_error, IdempotencyInProgress | IdempotencyMismatch | BadRequest
         ):
             raise error.original_error
+
+
+def _told(answer: Answer, asked: Asked | Answer | None) -> Answer:
+    """Return an answer that says what was asked for, where that was found out."""
+    if not isinstance(asked, Asked):
+        return answer
+    is_query = asked.operation.definition.operation is OperationType.QUERY
+    kind = RequestKind.QUERY if is_query else RequestKind.MUTATION
+    return replace(answer, operation=asked.name or None, kind=kind)
+
+
+def _first_code(body: bytes, answer: Mapping[str, Any], asked: Asked) -> str | None:
+    """Return the code of the first error, or of what stands against an edit."""
+    for error in answer.get("errors", ()):
+        code: str | None = error.get("extensions", {}).get("code")
+        return code
+    if asked.operation.definition.operation is not OperationType.MUTATION:
+        return None
+    # A payload is finished JSON, which only a reader can look into.
+    for payload in orjson.loads(body)["data"].values():
+        refusals = payload.get("userErrors") if isinstance(payload, dict) else None
+        for one in refusals or ():
+            # Whoever sent it may not have asked for the code.
+            return str(one.get("code", "REFUSED"))
+    return None
 
 
 def _question(asked: Asked) -> Question:

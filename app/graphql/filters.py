@@ -121,6 +121,16 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "recorded_from": (DateTime, "Changesets recorded at this instant or later."),
         "recorded_before": (DateTime, "Changesets recorded before this instant."),
     },
+    "request": {
+        "editors": (Ids, "Requests of these editors."),
+        "newsrooms": (Ids, "Requests for these newsrooms."),
+        "keys": (Ids, "Requests with the keys of these ids."),
+        "kinds": (list[codes.RequestKind], "Requests for these kinds of operation."),
+        "documents": (list[str], "Requests that sent or named a document of these SHA-256."),
+        "codes": (list[str], "Requests whose first error had one of these codes."),
+        "asked_from": (DateTime, "Requests at this instant or later."),
+        "asked_before": (DateTime, "Requests before this instant."),
+    },
 }
 
 
@@ -180,6 +190,10 @@ ORDERS: Final[dict[str, tuple[Order, ...]]] = {
         Order("POSITION_DESC", ("position",), descending=True),
         Order("POSITION_ASC", ("position",)),
     ),
+    "request": (
+        Order("AT_DESC", ("seq",), descending=True),
+        Order("AT_ASC", ("seq",)),
+    ),
 }
 """The orders of each list; the first is what a list has when none is asked for."""
 
@@ -195,6 +209,8 @@ _ORDER_MEANINGS: Final = {
     "PUBLISHED_ASC": "By the earliest day of publication, oldest first; undated first.",
     "RECORD_ASC": "By the record, in the order of entry, and by field.",
     "RECORD_DESC": "By the record, the newest entry first, and by field backwards.",
+    "AT_DESC": "The newest first.",
+    "AT_ASC": "The oldest first.",
     "POSITION_DESC": "The newest first.",
     "POSITION_ASC": "The oldest first.",
 }

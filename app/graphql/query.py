@@ -28,6 +28,7 @@ from app.graphql.records import (
     Node,
     Transfer,
 )
+from app.graphql.requests import ACCESS_LOG, Request
 from app.graphql.scalars import DateTime, Position
 from app.graphql.search import SearchConnection, search_field
 from app.graphql.totals import TRANSFER_TOTALS, TransferTotal
@@ -191,6 +192,8 @@ class Query(Reading):
             "at": (DateTime | None, "The last instant that is seen."),
         },
     )
+
+    access_log: Connection[Request] = ACCESS_LOG
 
     @strawberry.field(description="The tamper-evident log: checkpoints, entries and proofs.")  # type: ignore[untyped-decorator]
     def log(self) -> Log:

@@ -54,12 +54,16 @@ _PAGES: Final[Mapping[Act, str]] = {
         Actor Change Changeset Citation Claim DerivedClaim Finding Item Revision Search
         Transfer TransferTotal
     """,
+    Act.READ_TRAFFIC: "Request",
 }
 """Act → what there are connections of; what leads to them may ask for more."""
 
 FIELDS: Final[Rules] = {
     # --- roots ---
-    "Query": {Act.READ: f"{_READING} search archive log viewer"},
+    "Query": {
+        Act.READ: f"{_READING} search archive log viewer",
+        Act.READ_TRAFFIC: "accessLog",
+    },
     "Archive": {Act.READ: f"{_READING} position recordedAt"},
     "Mutation": {Act.COMMIT: "commit revert", Act.REDACT: "redact"},
     # --- records ---
@@ -125,6 +129,10 @@ FIELDS: Final[Rules] = {
         Act.READ: """id position recordedAt kind reason editor editorName newsroom role
             onBehalfOf reverts revertedBy origin redactions authority redacted revisions""",
         Act.READ_INTERNAL: "internalNote",
+    },
+    "Request": {
+        Act.READ_TRAFFIC: """at editor newsroom keyId kind operation document cost position code
+            withinMs missed"""
     },
     "Origin": {Act.READ: "ledger position recordedAt editor newsroom kind"},
     "Reason": {Act.READ: "code note"},

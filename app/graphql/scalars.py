@@ -131,6 +131,7 @@ ENUMS: Final[dict[type[codes.Code], str]] = {
         (codes.UpsertResult, None, "What an upsert did."),
         (codes.ErrorPolicy, None, "What becomes of an edit of which operations are refused."),
         (codes.ChangesetKind, None, "What sort of edit a changeset is."),
+        (codes.RequestKind, None, "What sort of operation was asked for."),
         (codes.Action, "RevisionAction", "What a revision did to its record."),
         (codes.Role, None, "What an editor may do."),
         (permissions.Act, None, "One thing that may be allowed, or not."),

@@ -325,5 +325,15 @@ FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
         "recordedFrom": column_from("recorded_at"),
         "recordedBefore": column_to("recorded_at"),
     },
+    "request": {
+        "editors": among("editor"),
+        "newsrooms": among("newsroom"),
+        "keys": among("key"),
+        "kinds": among("kind"),
+        "documents": among("document"),
+        "codes": among("code"),
+        "askedFrom": column_from("at"),
+        "askedBefore": column_to("at"),
+    },
 }
 """The members of each list's filter; the surface declares the same names."""

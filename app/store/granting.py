@@ -21,7 +21,7 @@ ACCESS: Final = ("newsroom", "editor", "key")
 """Who may edit: administered with the owner's role, and only read by the one that serves."""
 
 _MOVING: Final = (*RECORD_TABLES, "derivation")
-_CACHES: Final = ("search", "node", "idempotency", "budget")
+_CACHES: Final = ("search", "node", "idempotency", "budget", "access_log")
 
 
 def grants(role: str) -> Iterator[str]:

@@ -329,6 +329,34 @@ class Budget(Table, table=True):
     full_at: float = Field(sa_type=Double, nullable=False)
 
 
+class AccessLogEntry(Table, table=True):
+    """A request that was made with a key or a token; holds neither variables nor answers.
+
+    `seq` sorts by time. `missed` counts the requests before it that were not written down.
+    Rows are deleted after some time.
+    """
+
+    __tablename__ = "access_log"
+    __table_args__ = (
+        Index("ix_access_log_newsroom", "newsroom", "seq"),
+        Index("ix_access_log_editor", "editor", "seq"),
+    )
+
+    seq: str = _text(nullable=False, primary_key=True)
+    at: str = _text(nullable=False)
+    editor: str = _text(nullable=False)
+    newsroom: str = _text(nullable=False)
+    key: str | None = _text()
+    kind: str | None = _text()
+    operation: str | None = _text()
+    document: str | None = _text()
+    cost: int = _position()
+    position: int | None = _position(nullable=True)
+    code: str | None = _text()
+    within_ms: int | None = Field(default=None, sa_type=Integer, nullable=True)
+    missed: int = Field(sa_type=Integer, nullable=False)
+
+
 # --- proposals ----------------------------------------------------------------
 
 

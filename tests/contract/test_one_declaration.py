@@ -133,23 +133,28 @@ def test_every_operation_of_the_domain_is_a_member_of_the_input() -> None:
 LISTED = {**FILTERS, "finding": FINDING_FILTERS}
 
 
-@pytest.mark.parametrize("kind", [*NAMES, "changeset", "finding"])
+@pytest.mark.parametrize("kind", [*NAMES, "changeset", "finding", "request"])
 def test_every_member_of_a_filter_has_its_sql_and_the_other_way_round(kind: str) -> None:
     published = set(fields_of(f"{kind.capitalize()}Filter"))
 
     assert published == set(LISTED[kind])
-    assert set(FILTER_TYPES) == set(LISTED) == set(ORDERS) == {*NAMES, "changeset", "finding"}
+    assert (
+        set(FILTER_TYPES)
+        == set(LISTED)
+        == set(ORDERS)
+        == {*NAMES, "changeset", "finding", "request"}
+    )
 
 
-@pytest.mark.parametrize("kind", [*NAMES, "changeset"])
+@pytest.mark.parametrize("kind", [*NAMES, "changeset", "request"])
 def test_every_order_is_published_and_ends_with_what_is_unique(kind: str) -> None:
     """An order that has ties to the last would show a record twice, or never."""
     declared: Any = SCHEMA.type_map[f"{kind.capitalize()}Order"]
 
     assert list(declared.values) == [order.name for order in ORDERS[kind]]
     for order in ORDERS[kind]:
-        assert order.columns[-1] == ("position" if kind == "changeset" else "id")
-        columns = tables.metadata.tables[kind].c
+        assert order.columns[-1] == {"changeset": "position", "request": "seq"}.get(kind, "id")
+        columns = tables.metadata.tables["access_log" if kind == "request" else kind].c
         assert not any(columns[name].nullable for name in order.columns)
 
 

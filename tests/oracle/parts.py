@@ -27,6 +27,7 @@ _TOTALS = "has an oracle of its own, over random ledgers; tests/graphql/plain_to
 LEFT_OUT: Mapping[str, str] = {
     "Query.transferTotals": _TOTALS,
     "Archive.transferTotals": _TOTALS,
+    "Query.accessLog": "grows with every question; tests/graphql/test_access_log.py",
     "Query.log": "is read beside the plan, and proved by app.log itself; tests/graphql/test_log.py",
     "CommitPayload.checkpoint": "the same",
     "Viewer.keyId": "stands in no table that is read; tests/graphql/test_permissions.py",
