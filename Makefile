@@ -13,7 +13,7 @@ INSTALLED := .venv/.installed
 
 export PYTHON
 
-.PHONY: help install demo test interop faults bench lint format schema lock
+.PHONY: help install demo test interop faults bench audit lint format schema lock
 
 help: ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ faults: install ## many writers and hard stops, at length; prints figures
 
 bench: install ## measure; prints figures
 	$(BIN)/python -m tests.bench
+
+audit: install ## look for advisories against the lock files; write build/sbom.json
+	sh tools/audit.sh
 
 lint: install ## style, types and floors
 	$(BIN)/ruff check .
