@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests import postgres
 from tests.compiling import share_compiled
@@ -19,6 +20,15 @@ from tests.databases import KINDS, Databases, drop_templates
 RUN_FOLDER = "CORRIGENDA_TEST_RUN"
 
 share_compiled()
+# Rendering a traceback in colours takes a second, and tests make many.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
