@@ -6,6 +6,7 @@ the first test asks for it; see `tests.postgres`.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.compiling import share_compiled
 from tests.databases import KINDS, Databases, drop_templates
 
 RUN_FOLDER = "CORRIGENDA_TEST_RUN"
+
+# What is imported and collected stays to the end: looking for garbage in it takes as long again.
+gc.disable()
 
 share_compiled()
 # Rendering a traceback in colours takes a second, and tests make many.
@@ -35,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the run before the workers start: they find its folder in their environment."""
     if not hasattr(config, "workerinput"):
         os.environ[RUN_FOLDER] = str(postgres.open_run())
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Collect garbage from here on, but not among what is there already."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
