@@ -85,7 +85,9 @@ def write_in_processes(
 ) -> Tally:
     """Let several processes with `writers` threads each make `commits` in all."""
     url = newsroom.engine.url.render_as_string(hide_password=False)
-    context = multiprocessing.get_context("spawn")
+    # What a process of writers needs is imported once, for all of them.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         list(pool.map(abs, range(processes)))
         started = time.perf_counter()
