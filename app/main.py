@@ -123,12 +123,14 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
             await asyncio.to_thread(sweeper.stop)
             await asyncio.to_thread(keeper.stop)
             await reader.stop()
+            await asyncio.to_thread(engine.stop)
             log.close()
             database.dispose()
 
     app = _routing(lifespan)
     app.graphql = GraphQLOverHTTP(
         _answering(engine, documents, reader, recorder),
+        engine.aside,
         status_codes=settings.status_codes,
         has_page=not settings.trusted_only,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -142,6 +143,8 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
     from app.main import create_app
 
     logger.set_up(settings.log_level, settings.log_format)
+    # Whoever works in a thread beside the loop lets go of the interpreter more often.
+    sys.setswitchinterval(_SWITCH_S)
     config = uvicorn.Config(
         create_app(settings),
         # uvloop, wherever it is installed.
@@ -175,6 +178,7 @@ def _http(settings: Settings) -> type[asyncio.Protocol] | Literal["auto"]:
     return guarded(bounds, proxies, SecurityHeaders(settings.public_url).all)
 
 
+_SWITCH_S: Final = 0.001
 _FILES: Final = 65_536
 _FILES_BESIDE: Final = 100
 """Files that a server opens beside connections: databases, its own modules, logs."""

@@ -9,9 +9,11 @@ finds the finished JSON of the other fields in its context.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import orjson
@@ -62,6 +64,7 @@ from app.graphql.rules import acts_of, refusal_for
 from app.graphql.schema import Executor, build_schema, core_schema
 from app.graphql.viewer import Viewer
 from app.reads.log import LogReading
+from app.store.aside import Aside
 from app.store.checkpoints import Published
 from app.store.reader import Reader
 from app.store.reading import Moment, Scope
@@ -76,6 +79,12 @@ DOCUMENTS_KEPT: Final = 500_000
 PLANS_KEPT: Final = 4_000_000
 """Characters of SQL of the plans that are kept; with its plan, each takes about 40 bytes."""
 
+SHORT: Final = 400
+"""Characters of a document that is prepared at once; a longer one in a thread beside the loop."""
+
+MANY: Final = 500
+"""Values in the variables of a request from which on they are read in that thread as well."""
+
 _EMPTY: Final = 500
 """What a document or a plan weighs that is hardly there."""
 
@@ -89,26 +98,31 @@ ROOT_SCOPE: Final = Scope("head", "head", Moment())
 
 
 class Kept(Generic[T]):
-    """A memory bounded by weight: what was used longest ago goes first."""
+    """A memory bounded by weight, for several threads: what was used longest ago goes first."""
 
     def __init__(self, limit: int, weigh: Callable[[Any, T], int]) -> None:
         self._limit = limit
         self._weigh = weigh
         self._weight = 0
         self._held: OrderedDict[Any, T] = OrderedDict()
-        self.made = 0
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._held
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
         """Return what is kept under `key`, making it where nothing is."""
-        if key in self._held:
-            self._held.move_to_end(key)
-            return self._held[key]
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
         made = make()
-        self.made += 1
-        self._held[key] = made
-        self._weight += self._weigh(key, made)
-        while self._weight > self._limit and len(self._held) > 1:
-            self._weight -= self._weigh(*self._held.popitem(last=False))
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = made
+                self._weight += self._weigh(key, made)
+            while self._weight > self._limit and len(self._held) > 1:
+                self._weight -= self._weigh(*self._held.popitem(last=False))
         return made
 
 
@@ -117,6 +131,9 @@ class Shelf(Generic[T]):
     """The part of a memory that one operation has."""
 
     kept: Kept[T]
+
+    def __contains__(self, key: Any) -> bool:
+        return (self, key) in self.kept
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
         """Return what is kept under `key`, making it where nothing is."""
@@ -239,6 +256,7 @@ class Engine:
         self._documents: Kept[Prepared] = Kept(
             DOCUMENTS_KEPT, lambda source, _: len(source) + _EMPTY
         )
+        self.aside = Aside("documents")
         self._plans: Kept[Shaped] = Kept(PLANS_KEPT, lambda _, shaped: shaped.weight)
 
     async def answer(  # noqa: PLR0913 - what a request consists of
@@ -258,7 +276,7 @@ class Engine:
         """
         asked: Asked | Answer | None = None
         try:
-            asked = self._ask(
+            asked = await self._asked(
                 source, variables or {}, operation_name, viewer, queries_only=queries_only
             )
             if isinstance(asked, Answer):
@@ -271,6 +289,10 @@ class Engine:
             return _told(refusal(*_refused(fault)), asked)
         except Exception:  # noqa: BLE001 - the last line: told to the log, not to the client
             return _told(refusal(*internal()), asked)
+
+    def stop(self) -> None:
+        """Let its thread end."""
+        self.aside.stop()
 
     def fault_of(self, source: str) -> str | None:
         """Return what is wrong with a document, whatever its variables; None for a valid one."""
@@ -286,7 +308,7 @@ class Engine:
 
     # --- before anything is read -----------------------------------------------
 
-    def _ask(
+    async def _asked(
         self,
         source: str,
         variables: Mapping[str, Any],
@@ -295,11 +317,34 @@ class Engine:
         *,
         queries_only: bool,
     ) -> Asked | Answer:
+        """Prepare a request: in the loop where that is short, as it is nearly always."""
+        is_new = source not in self._documents
+        ask = partial(
+            self._ask,
+            source,
+            variables,
+            operation_name,
+            viewer,
+            queries_only=queries_only,
+            is_new=is_new,
+        )
+        # What is refused for its length is refused before anything is made of it.
+        takes_long = is_new and SHORT < len(source) <= self._limits.characters
+        return await self.aside.run(ask) if takes_long or _are_many(variables) else ask()
+
+    def _ask(  # noqa: PLR0913 - what a request consists of
+        self,
+        source: str,
+        variables: Mapping[str, Any],
+        operation_name: str | None,
+        viewer: Viewer,
+        *,
+        queries_only: bool,
+        is_new: bool,
+    ) -> Asked | Answer:
         if len(source) > self._limits.characters:
             check_text(source, self._limits)
-        known = self._documents.made
         prepared = self._documents.get(source, lambda: self._prepare(source))
-        is_new = self._documents.made != known
         if prepared.refused is not None:
             return prepared.refused
         name = _operation_name(prepared, operation_name)
@@ -370,9 +415,11 @@ class Engine:
 
     async def _execute(self, asked: Asked, has: Callable[[str], bool] | None) -> Answer:
         shape = shape_of(asked.operation, asked.variables)
-        known = self._plans.made
-        shaped = asked.plans.get(shape, lambda: self._shaped(asked))
-        is_new = asked.is_new or self._plans.made != known
+        is_planned = shape in asked.plans
+        plan = partial(asked.plans.get, shape, lambda: self._shaped(asked))
+        takes_long = not is_planned and len(asked.source) > SHORT
+        shaped = await self.aside.run(plan) if takes_long else plan()
+        is_new = asked.is_new or not is_planned
         cost = self._affordable(shaped.cost, asked)
         if shaped.plan is None:
             return await self._execute_mixed(asked, {}, None, cost, is_new=is_new)
@@ -622,6 +669,18 @@ def _first_code(body: bytes, answer: Mapping[str, Any], asked: Asked) -> str | N
             # Whoever sent it may not have asked for the code.
             return str(one.get("code", "REFUSED"))
     return None
+
+
+def _are_many(variables: Mapping[str, Any]) -> bool:
+    """Whether variables hold so much that reading them takes long; looked at no further."""
+    left, waiting = MANY, [*variables.values()]
+    while waiting and left > 0:
+        value = waiting.pop()
+        if isinstance(value, (dict, list)):
+            left -= len(value)
+            if left > 0:
+                waiting += value.values() if isinstance(value, dict) else value
+    return left <= 0
 
 
 def _question(asked: Asked) -> Question:

@@ -40,6 +40,11 @@ class Clock:
         return monotonic() > self._until
 
 
+def was_ended(fault: sqlite3.Error) -> bool:
+    """Whether it was the clock that ended a statement of SQLite."""
+    return fault.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
+
+
 def milliseconds(timeout: float) -> int:
     """Return a PostgreSQL `statement_timeout`, for which 0 would mean none."""
     return max(1, round(timeout * 1000))

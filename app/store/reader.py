@@ -2,24 +2,39 @@
 
 asyncpg for PostgreSQL, with generic plans (parameters in LIMIT would be
 planned again at every call otherwise). SQLite is read in the event loop's own
-thread: for short reads a hop to another thread costs more than the read.
+thread, as for short reads a hop to another thread costs more than the read; what
+turns out to be long goes on in another one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from time import monotonic
+from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import URL
 
 from app.domain.errors import ReadTimedOut, Unready
+from app.store.aside import THREADS, Aside, note
 from app.store.database import read_only_sqlite
-from app.store.read_limits import READ_TIMEOUT_S, Clock, milliseconds, reached
+from app.store.read_limits import READ_TIMEOUT_S, Clock, milliseconds, reached, was_ended
 
 _STATEMENTS = 512
 """Prepared statements that a connection keeps."""
+
+AT_ONCE_S: Final = 0.02
+"""Seconds in which SQLite may read in the event loop itself."""
+
+SHORT_SQL: Final = 20_000
+"""Characters of a statement that is read in the event loop itself."""
+
+SOON_S: Final = 0.25
+"""Seconds in which it may read before what takes longer."""
 
 
 class Reader(Protocol):
@@ -123,6 +138,7 @@ class PostgresReader:
 
     async def _fetched(self, runner: Any, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
         self._at_work += 1
+        began = monotonic()
         try:
             row: Sequence[Any] | None = await runner.fetchrow(sql, *values)
         except _asyncpg().PostgresError as fault:
@@ -132,6 +148,7 @@ class PostgresReader:
             raise refusal from fault
         finally:
             self._at_work -= 1
+            note(monotonic() - began)
         return row
 
 
@@ -163,40 +180,109 @@ async def _keep_as_it_is(_connection: Any) -> None:
     """Nothing is ever set on these connections, so nothing needs to be reset."""
 
 
+class _Lane:
+    """Where statements run that are ended after `seconds`, if another lane has more time."""
+
+    def __init__(self, url: URL, seconds: float, aside: Aside | None) -> None:
+        self.seconds = seconds
+        self.aside = aside
+        # One for each thread that may come; threads take turns at them.
+        self.connections = [read_only_sqlite(url) for _ in range(THREADS if aside else 1)]
+        self._free = [(one, Clock(one, seconds)) for one in self.connections]
+
+    def run(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
+        """Run one statement in this thread."""
+        connection, clock = self._free.pop()
+        try:
+            clock.start()
+            row: Sequence[Any] | None = connection.execute(sql, values).fetchone()
+        finally:
+            self._free.append((connection, clock))
+        return row
+
+    def run_in_turn(
+        self, sql: str, values: Sequence[Any], *, by: float
+    ) -> tuple[Sequence[Any] | None, bool]:
+        """Run one statement, unless its turn comes too late; tell whether it took no time."""
+        began = monotonic()
+        if began > by:
+            raise ReadTimedOut("others read for too long before this; ask again in a moment")
+        row = self.run(sql, values)
+        return row, monotonic() - began < AT_ONCE_S / 2
+
+    async def stop(self) -> None:
+        """Let threads and connections go."""
+        if self.aside is not None:
+            await asyncio.to_thread(self.aside.stop)
+        for connection in self.connections:
+            connection.close()
+
+
 class SqliteReader:
-    """One read-only connection, used by the event loop alone."""
+    """Read-only connections: for what is done at once, for what takes longer, for what takes long.
+
+    A statement begins in the event loop. One that has not come to its end within a few
+    milliseconds begins anew in a thread, and from there in another one; the next time it
+    begins where it came to its end. So what is short never waits for what is long. A
+    statement of many words begins in a thread, as reading it alone takes SQLite long.
+    """
 
     database = "sqlite"
 
     def __init__(self, url: URL, timeout: float) -> None:
         self._url = url
         self._timeout = timeout
-        self._connection: sqlite3.Connection | None = None
-        self._clock: Clock | None = None
+        self._lanes: Sequence[_Lane] = ()
+        self._slow: OrderedDict[str, int] = OrderedDict()
 
     async def start(self) -> None:
         """Open the file."""
         try:
-            self._connection = read_only_sqlite(self._url)
+            self._lanes = [
+                _Lane(self._url, min(AT_ONCE_S, self._timeout), None),
+                _Lane(self._url, min(SOON_S, self._timeout), Aside("sqlite-soon")),
+                _Lane(self._url, self._timeout, Aside("sqlite-long")),
+            ]
         except sqlite3.Error as fault:
             raise Unready(f"the database file cannot be read: {fault}") from fault
-        self._clock = Clock(self._connection, self._timeout)
+
+    @property
+    def connections(self) -> list[sqlite3.Connection]:
+        """Every connection, that of the event loop first."""
+        return [one for lane in self._lanes for one in lane.connections]
 
     async def stop(self) -> None:
         """Close the file."""
-        if self._connection is not None:
-            self._connection.close()
+        for lane in self._lanes:
+            await lane.stop()
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
-        """Run one statement, at once."""
-        if self._connection is None or self._clock is None:
+        """Run one statement."""
+        if not self._lanes:
             raise AssertionError("the reader has not been started")
-        self._clock.start()
-        try:
-            row: Sequence[Any] | None = self._connection.execute(sql, tuple(values)).fetchone()
-        except sqlite3.OperationalError as fault:
-            refusal = reached(fault, self._timeout)
-            if refusal is None:
-                raise
-            raise refusal from fault
-        return row
+        given = tuple(values)
+        first = self._slow.get(sql, 1 if len(sql) > SHORT_SQL else 0)
+        for place in range(first, len(self._lanes)):
+            lane = self._lanes[place]
+            try:
+                if lane.aside is None:
+                    return lane.run(sql, given)
+                by = monotonic() + self._timeout
+                row, was_short = await lane.aside.run(partial(lane.run_in_turn, sql, given, by=by))
+            except sqlite3.OperationalError as fault:
+                if was_ended(fault) and lane.seconds < self._timeout:
+                    self._remember(sql, place + 1)
+                    continue
+                refusal = reached(fault, self._timeout)
+                if refusal is None:
+                    raise
+                raise refusal from fault
+            if was_short:
+                self._slow.pop(sql, None)
+            return row
+        raise AssertionError("the last lane has all the time there is")
+
+    def _remember(self, sql: str, place: int) -> None:
+        self._slow[sql] = place
+        if len(self._slow) > _STATEMENTS:
+            self._slow.popitem(last=False)

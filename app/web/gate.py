@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from app.store.aside import METER
 from app.web.clients import Proxies
 from app.web.headers import SecurityHeaders, Sites
 from app.web.limiting import Limiter, Timed, Visit
@@ -83,6 +84,7 @@ class Gate:
             await _turn_away(send, scope, visit, wait_s)
             return
         scope[VISIT] = visit
+        METER.set(visit.meter)
         try:
             if path == GRAPHQL:
                 await Timed(self._app(scope, receive, send), visit)

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from app.store.aside import Aside
 from app.web.conditional import names_any, names_tag
 from app.web.gate import VISIT
 from app.web.limiting import Visit
@@ -39,7 +40,7 @@ BODY_LIMIT: Final = 1_000_000
 """Bytes of a request body, at most."""
 
 SMALL_BODY: Final = 64_000
-"""Bytes of a body that are taken in whatever else is held; the server reads as far by itself."""
+"""Bytes of a body that are taken in whatever else is held, and are read in the event loop."""
 
 ACCEPT_LIMIT: Final = 2_000
 """Characters of an Accept header, at most."""
@@ -124,9 +125,15 @@ class GraphQLOverHTTP:
     """The ASGI application of `/graphql`."""
 
     def __init__(
-        self, answers: Answers, *, status_codes: StatusCodes = "audited", has_page: bool = True
+        self,
+        answers: Answers,
+        aside: Aside,
+        *,
+        status_codes: StatusCodes = "audited",
+        has_page: bool = True,
     ) -> None:
         self._answers = answers
+        self._aside = aside
         self._codes = status_codes
         self._media = (JSON_TYPE, RESPONSE_TYPE, *((HTML_TYPE,) if has_page else ()))
 
@@ -177,7 +184,10 @@ class GraphQLOverHTTP:
         if visit is not None:
             await visit.begin()
         body, key = posted
-        request = request_of_json(body)
+        if len(body) > SMALL_BODY:
+            request = await self._aside.run(lambda: request_of_json(body))
+        else:
+            request = request_of_json(body)
         answer = await self._answers(
             request if key is None else replace(request, idempotency_key=key),
             _authorization(headers),

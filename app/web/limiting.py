@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from app.domain.budgets import DEBT, Budget, Policy, price
+from app.store.aside import Meter
 from app.web.statuses import Wrong
 
 logger = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ _OVERLOADED: Final = "the server has more to do than it can; ask again in a mome
 class Places:
     """How many requests are worked on at once: of an address, of a key, in all; and may wait."""
 
-    address: int = 10
+    address: int = 4
     key: int = 20
     all: int = 100
     waiting: int = 500
@@ -313,6 +314,10 @@ class Visit:
     is_refused: bool = False
     is_placed: bool = False
     held: int = 0
+    meter: Meter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.client)
 
     @property
     def wait_s(self) -> int:
@@ -325,9 +330,14 @@ class Visit:
 
     async def begin(self) -> None:
         """Wait until it is this client's turn; raise `Wrong` where too many wait."""
-        if not self.limiter.can_begin(self.client):
-            await self.limiter.wait(self.client)
+        if self.limiter.can_begin(self.client):
+            self.is_placed = True
+            return
+        await self.limiter.wait(self.client)
         self.is_placed = True
+        # What went on meanwhile may have taken all that there was.
+        if self.wait_s:
+            raise Wrong("RATE_LIMITED", "your other requests have spent the budget; ask later")
 
     def hold(self, size: int) -> None:
         """Note that this many bytes of a body were taken in; raise `Wrong` beyond the room."""
@@ -345,7 +355,7 @@ class Visit:
         if self.is_placed:
             self.client.running -= 1
             client.running += 1
-        self.client = client
+        self.client = self.meter.client = client
 
     def is_nobodys(self) -> None:
         """Note that the key that was shown is not valid."""
@@ -355,7 +365,8 @@ class Visit:
     @property
     def due(self) -> float:
         """What the request is charged so far."""
-        return price(self.cost, self.seconds, is_new=self.is_new, is_refused=self.is_refused)
+        seconds = self.seconds + self.meter.seconds
+        return price(self.cost, seconds, is_new=self.is_new, is_refused=self.is_refused)
 
     def end(self) -> None:
         """Charge for the request, and give its place back."""
