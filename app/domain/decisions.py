@@ -30,7 +30,7 @@ from app.domain.errors import (
 from app.domain.field_types import Derivations, Reference
 from app.domain.kinds import KINDS
 from app.domain.operations import Add, Asked, Merge, Operation, Restore, Retract, Revise, Upsert
-from app.domain.permissions import Act, Reach, allowed, forbidden, reach
+from app.domain.permissions import Act, Reach, allowed, forbidden, reach, reached
 from app.domain.records import Record, Step, kind_name, with_fields
 
 
@@ -60,6 +60,11 @@ class Editing:
     def reach(self, act: Act) -> Reach:
         """Return how far an act reaches for whoever edits."""
         return reach(self.role, act, is_house=self.is_house, scopes=self.scopes)
+
+    @property
+    def reached(self) -> Mapping[Act, Reach]:
+        """Every act that reaches anywhere, and how far."""
+        return reached(self.role, is_house=self.is_house, scopes=self.scopes)
 
     @property
     def acts(self) -> frozenset[Act]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 from app.domain.codes import Code, Role
@@ -120,11 +121,18 @@ ANYBODY: Final = frozenset({Act.READ})
 
 
 @cache
+def reached(
+    role: Role, *, is_house: bool, scopes: frozenset[Act] | None = None
+) -> Mapping[Act, Reach]:
+    """Return every act that reaches anywhere, and how far."""
+    every = {act: reach(role, act, is_house=is_house, scopes=scopes) for act in Act}
+    return MappingProxyType({act: far for act, far in every.items() if far is not Reach.NONE})
+
+
+@cache
 def allowed(role: Role, *, is_house: bool, scopes: frozenset[Act] | None = None) -> frozenset[Act]:
     """Return every act that reaches anywhere."""
-    return frozenset(
-        act for act in Act if reach(role, act, is_house=is_house, scopes=scopes) is not Reach.NONE
-    )
+    return frozenset(reached(role, is_house=is_house, scopes=scopes))
 
 
 def holders_of(act: Act) -> tuple[Role, ...]:

@@ -43,8 +43,8 @@ class Viewer:
     def reached(self) -> Mapping[Act, Reach]:
         """Every act that the viewer may do, and how far it reaches."""
         if self.editing is None:
-            return {act: Reach.LEDGER for act in Act if act in KEYLESS}
-        return {act: self.editing.reach(act) for act in Act if act in self.acts}
+            return dict.fromkeys(KEYLESS, Reach.LEDGER)
+        return self.editing.reached
 
     @property
     def editor(self) -> Editing:

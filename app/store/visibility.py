@@ -28,10 +28,15 @@ PREFIX: Final = "viewer_"
 EVERYTHING: Final = "*"
 """What stands in the place of a newsroom where an act reaches the whole ledger."""
 
+_NAMES: Final = {act: f"{PREFIX}{act}" for act in Act}
+_NOTHING: Final = dict.fromkeys(_NAMES.values(), "")
+_NEWSROOM: Final = f"{PREFIX}newsroom"
+_EDITOR: Final = f"{PREFIX}editor"
+
 
 def reaches(act: Act, newsroom: Expression) -> Expression:
     """Return the condition under which the viewer's act reaches what is a newsroom's."""
-    own: Expression = sa.bindparam(f"{PREFIX}{act}", type_=sa.Text())
+    own: Expression = sa.bindparam(_NAMES[act], type_=sa.Text())
     whole = sa.literal_column(f"'{EVERYTHING}'", sa.Text())
     found: Expression = own.in_([whole, newsroom])
     return found
@@ -39,7 +44,7 @@ def reaches(act: Act, newsroom: Expression) -> Expression:
 
 def viewer_newsroom() -> Expression:
     """Return the viewer's newsroom; empty without a key."""
-    return sa.bindparam(f"{PREFIX}newsroom", type_=sa.Text())
+    return sa.bindparam(_NEWSROOM, type_=sa.Text())
 
 
 def viewer_editor(at: At) -> Expression:
@@ -48,16 +53,16 @@ def viewer_editor(at: At) -> Expression:
     Answers are kept for all editors alike of a newsroom, so that this one is kept for none.
     """
     at.depends_on_more_than_the_log()
-    return sa.bindparam(f"{PREFIX}editor", type_=sa.Text())
+    return sa.bindparam(_EDITOR, type_=sa.Text())
 
 
 def parameters(
     reach: Mapping[Act, Reach], newsroom: str = "", editor: str = ""
 ) -> Mapping[str, str]:
-    """Return every parameter's value for who is asking; without a key nothing is reached."""
-    extents = {Reach.NONE: "", Reach.NEWSROOM: newsroom, Reach.LEDGER: EVERYTHING}
-    return {
-        **{f"{PREFIX}{act}": extents[reach.get(act, Reach.NONE)] for act in Act},
-        f"{PREFIX}newsroom": newsroom,
-        f"{PREFIX}editor": editor,
-    }
+    """Return every parameter's value for who is asking, by what each act `reach`es.
+
+    What is not among it reaches nothing.
+    """
+    extents = {Reach.NEWSROOM: newsroom, Reach.LEDGER: EVERYTHING}
+    reached = {_NAMES[act]: extents[far] for act, far in reach.items()}
+    return {**_NOTHING, **reached, _NEWSROOM: newsroom, _EDITOR: editor}

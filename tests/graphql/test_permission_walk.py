@@ -7,6 +7,7 @@ What is asked is made from the contract: a field that is added is asked for here
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,15 @@ from tests.graphql.conftest import Ledgers
 from tests.graphql.documented import page
 from tests.graphql.statements import counted, run
 from tests.graphql.viewers import EVERYBODY, PARTNER, partner_keys
-from tests.graphql.walking import Asked, composed, document, fields_of, paths
+from tests.graphql.walking import (
+    Asked,
+    composed,
+    document,
+    fields_of,
+    leaves_of,
+    paths,
+    ways_to,
+)
 from tests.oracle.executor import contract
 
 REFUSED = {"FORBIDDEN", "UNAUTHENTICATED"}
@@ -46,11 +55,17 @@ class Walk:
 
     ledger: Ledger
     on: Mapping[str, Mapping[str, Any]]
+    noted: Sequence[str]
 
     @property
     def ids(self) -> Mapping[str, str]:
         """The id of a record of each kind."""
         return {kind: self.on[kind]["id"] for kind in REQUIRED}
+
+    @property
+    def ids_by_newsroom(self) -> Sequence[Mapping[str, str]]:
+        """The same, with the id of a changeset that holds something restricted of each newsroom."""
+        return [{**self.ids, "changeset": one} for one in self.noted]
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +77,10 @@ def walk(ledgers: Ledgers) -> Iterator[Walk]:
             with engine.connect() as connection:
                 house = Newsroom(engine, access.editing_as(connection, "Demo editor"))
             on = _entered(house, partner)
+            noted = [_noted(house, on, MARKS["house"]), _noted(partner, on, MARKS["partner"])]
             keys = {**house_keys, **partner_keys(engine, partner)}
         with served(url, keys) as ledger:
-            yield Walk(ledger, on)
+            yield Walk(ledger, on, noted)
 
 
 def _entered(house: Newsroom, partner: Newsroom) -> Mapping[str, Mapping[str, Any]]:
@@ -82,6 +98,16 @@ def _entered(house: Newsroom, partner: Newsroom) -> Mapping[str, Mapping[str, An
         if name.startswith("gone"):
             (partner if "partner" in name else house).retract(record_id)
     return {name: {"id": found, "version": house.version(found)} for name, found in made.items()}
+
+
+def _noted(newsroom: Newsroom, on: Mapping[str, Any], mark: str) -> str:
+    """Enter a claim with an internal note; return the changeset's id."""
+    reason = {"code": "OTHER", "note": "As was said.", "internalNote": mark}
+    links = {"subject": on["transfer"]["id"], "citation": on["citation"]["id"]}
+    claim = {**REQUIRED["claim"], **links, "value": {"quantity": heads(24)}}
+    return str(
+        newsroom.submit({"reason": reason, "operations": [{"addClaim": claim}]}).changeset_id
+    )
 
 
 def codes(answer: Any) -> set[str]:
@@ -202,6 +228,50 @@ def test_everybody_may_ask_about_the_schema(walk: Walk) -> None:
     answers = [walk.ledger.ask(query, role=viewer) for viewer in EVERYBODY]
 
     assert all(answer == answers[0] for answer in answers)
+
+
+# --- every row -------------------------------------------------------------------------
+
+MARKS = {"house": "OnlyTheHouseKnows", "partner": "OnlyLanternDeskKnows"}
+"""What stands in the restricted texts of each newsroom, and nowhere else."""
+
+
+def _narrow_types() -> Sequence[str]:
+    """Return the types with fields that not everybody may ask for."""
+    return [
+        of
+        for of in composed()
+        if of != "Mutation" and any(page().act_of(of, name) != "READ" for name in fields_of(of))
+    ]
+
+
+@pytest.mark.parametrize("viewer", EVERYBODY)
+def test_what_is_another_newsrooms_is_in_no_answer(walk: Walk, viewer: str | None) -> None:
+    """Whichever field leads there: a list, a link, a look-up by id, an archive."""
+    said = page()
+
+    def may(of: str, name: str) -> bool:
+        return said.may(viewer, said.act_of(of, name))
+
+    found: dict[tuple[str, str], set[str]] = {}
+    for of in _narrow_types():
+        for path in ways_to(of, may):
+            for ids in walk.ids_by_newsroom:
+                names = [name for name in leaves_of(of) if may(of, name)]
+                asked = document(path, of, names or ["__typename"], ids)
+                answer = json.dumps(walk.ledger.answer(asked.text, role=viewer))
+                for whose, mark in MARKS.items():
+                    if mark in answer:
+                        acts = {said.act_of(on, name) for on, name in asked.all_fields}
+                        found.setdefault((whose, asked.text), set()).update(acts)
+
+    own = "partner" if (viewer or "").startswith(PARTNER) else "house"
+    for (whose, text), acts in found.items():
+        reaches = {said.reach(viewer, act) for act in acts - {"READ"}}
+        assert reaches, f"what nobody restricts: {text}"
+        assert whose == own or reaches == {"LEDGER"}, text
+    if said.may(viewer, "READ_INTERNAL"):
+        assert own in {whose for whose, _ in found}
 
 
 # --- every operation of an edit --------------------------------------------------------

@@ -115,6 +115,19 @@ def paths(may: May) -> Mapping[str, Sequence[Step]]:
     return {**_searched(lambda _of, _field: True), **allowed}
 
 
+def ways_to(type_name: str, may: May) -> Iterator[Sequence[Step]]:
+    """Yield a path through each field that leads to a type, of fields that may be asked for."""
+    for of, path in _searched(may).items():
+        if of in composed():
+            yield from ((*path, one) for one in _steps(of, may) if _target(one) == type_name)
+
+
+def leaves_of(type_name: str) -> Sequence[str]:
+    """Return the fields of a type that are values."""
+    fields = fields_of(type_name)
+    return [name for name, one in fields.items() if is_leaf_type(get_named_type(one.type))]
+
+
 def _searched(may: May) -> Mapping[str, Sequence[Step]]:
     roots = {"Query": (), "Mutation": ()}
     found: dict[str, tuple[Step, ...]] = dict(roots)
