@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 
 from app.commands import access
-from app.domain.codes import Role
-from app.domain.permissions import ANYBODY, Act, Reach, reach
-from app.graphql.rules import RULES
+from app.domain.permissions import Act, Reach
 from app.graphql.viewer import ANYBODY as NOBODY
 from app.graphql.viewer import Viewer
 from app.main import create_app
@@ -113,40 +111,6 @@ def _noted(newsroom: Newsroom, on: Mapping[str, Any], mark: str) -> str:
 def codes(answer: Any) -> set[str]:
     """Return the codes of an answer's errors."""
     return {one["extensions"]["code"] for one in answer.get("errors", ())}
-
-
-# --- the page, the code ---------------------------------------------------------------
-
-
-def test_the_page_says_what_the_table_does() -> None:
-    said = page()
-
-    assert set(said.house) == set(said.partner) == set(Act)
-    for act in Act:
-        assert (said.house[act]["no key"] == "LEDGER") == (act in ANYBODY)
-        assert said.house[act]["no key"] == said.partner[act]["no key"]
-        for role in Role:
-            assert said.house[act][role] == reach(role, act, is_house=True), (act, role)
-            assert said.partner[act][role] == reach(role, act, is_house=False), (act, role)
-
-
-def test_the_page_names_every_field_that_asks_for_more_than_reading() -> None:
-    said = page()
-
-    unlike = {
-        f"{of}.{name}": (said.act_of(of, name), str(RULES[f"{of}.{name}"]))
-        for of in composed()
-        for name in fields_of(of)
-        if said.act_of(of, name) != RULES[f"{of}.{name}"]
-    }
-    named = {name for name in said.fields if not name.endswith(".*")}
-
-    assert unlike == {}, "docs/access.md and app/graphql/rules.py do not say the same"
-    assert named <= set(RULES)
-
-
-def test_the_page_names_every_route() -> None:
-    assert page().routes == ROUTES
 
 
 # --- every field ------------------------------------------------------------------------
