@@ -1,4 +1,4 @@
-"""A ledger that is served as an operator serves one, for a whole file of attacks."""
+"""A ledger that is served as an operator serves one, for a whole run of attacks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.attacks.attacking import Target
 from tests.commanding import corrigenda
 from tests.databases import Databases
-from tests.graphql.asking import make_ledger
+from tests.graphql.conftest import Ledgers
 from tests.serving import eventually, serving
 
 
@@ -25,8 +25,7 @@ def attacked(
     **variables: str,
 ) -> Iterator[Target]:
     """Serve the demo in a process of its own, signed, its schema not explained to strangers."""
-    with databases.clone(kind) as url:
-        keys = make_ledger(url, folder, filled=filled)
+    with Ledgers(databases).copied(kind, filled=filled) as (url, keys):
         made = corrigenda("signer", "keygen", "--output", folder / "signer")
         assert made.returncode == 0, made.stderr
         given = {
@@ -44,5 +43,5 @@ def attacked(
 @pytest.fixture(scope="session")
 def target(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The demo on SQLite under attack; nothing that is sent changes it."""
-    with attacked(databases, tmp_path_factory.mktemp("attacked"), "sqlite") as given:
+    with attacked(databases, tmp_path_factory.mktemp("attacked")) as given:
         yield given

@@ -198,6 +198,8 @@ ATTACKS = [
         [
             http("POST", "/graphql", {"X-Long": "y" * 200_000}),
             http("GET", "/" + "a" * 200_000),
+            http("GET", "/livez", {f"X-{number}": "y" * 900 for number in range(1_000)}),
+            http("GET", "/livez", {f"X-{number}": "" for number in range(200)}),
         ],
     ),
     Attack(
