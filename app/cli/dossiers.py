@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from app.commands.dossiers import Loaded
 
 
-def load(
+def load(  # noqa: PLR0913, PLR0917 - the options of the command
     file: Annotated[
         Path, typer.Argument(help="A dossier (JSON Lines); - is standard input.", readable=False)
     ],
     dry_run: Annotated[bool, typer.Option(help="Try everything and write nothing.")] = False,
     all_or_nothing: Annotated[
         bool, typer.Option(help="Load all lines in one transaction, or none of them.")
+    ] = False,
+    skip_failed: Annotated[
+        bool, typer.Option(help="Leave out what is refused, say so, and go on.")
     ] = False,
     editor: Annotated[
         str | None, typer.Option(help="Who loads it, by id or name; needed if several may.")
@@ -41,13 +44,20 @@ def load(
             counted = count_lines(lines, advance)
             try:
                 loaded = load_lines(
-                    engine, counted, editing, all_or_nothing=all_or_nothing, dry_run=dry_run
+                    engine,
+                    counted,
+                    editing,
+                    all_or_nothing=all_or_nothing,
+                    dry_run=dry_run,
+                    left_out=_say_left_out if skip_failed else None,
                 )
             except LoadStopped as stopped:
                 raise Unready(
                     _told_stop(stopped, file, together=all_or_nothing or dry_run)
                 ) from stopped
     say(_told_load(loaded, dry_run=dry_run))
+    if loaded.torn:
+        raise typer.Exit(1)
 
 
 def export(
@@ -80,6 +90,10 @@ def _told_stop(stopped: LoadStopped, file: Path, *, together: bool) -> str:
         "Nothing was written." if together else _told_before(loaded, stopped.line),
         f"{mend} and run the same command again{again}",
     ))  # fmt: skip
+
+
+def _say_left_out(stopped: LoadStopped) -> None:
+    say("\n".join((f"line {stopped.line}, left out:", *_faults(stopped))))
 
 
 def _told_before(loaded: Loaded, line: int) -> str:
@@ -116,6 +130,10 @@ def _place(refusal: Refusal, operations: tuple[str, ...]) -> str:
 def _told_load(loaded: Loaded, *, dry_run: bool) -> str:
     lines = f"{loaded.lines} line{'s' if loaded.lines != 1 else ''}"
     earlier = f", {loaded.skipped} of them already loaded" if loaded.skipped else ""
+    if loaded.torn:
+        earlier += f", {loaded.torn} not, or not whole"
+    if dry_run and loaded.torn:
+        return f"{lines}{earlier}: the rest can be loaded. Nothing was written (dry run)."
     if dry_run:
         return f"{lines}{earlier}: everything can be loaded. Nothing was written (dry run)."
     if not loaded.written:

@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from app.commands.submit import Outcome, Submission, submit, submit_within, utc_now
-from app.domain.codes import ChangesetKind
+from app.domain.codes import ChangesetKind, ErrorPolicy
 from app.domain.decisions import Editing
 from app.domain.dossiers import Line, parse_line, placed, words_with_hash
-from app.domain.errors import CorrigendaError, LoadStopped, Unwritable
+from app.domain.errors import CorrigendaError, LoadStopped, Refused, Unwritable
 from app.store.database import BrokenOff, Connection, Engine, write_transaction
 from app.store.dossiers import head_position
 from app.store.ledger import Clock
@@ -32,7 +32,8 @@ class Loaded:
     """How far a load has come: lines read, those found already loaded, and what was written.
 
     `first` and `last` are the positions written; None while there are none.
-    Of a dry run they are those that it would have been.
+    Of a dry run they are those that it would have been. `torn` counts the lines of which
+    something was left out.
     """
 
     lines: int = 0
@@ -41,6 +42,7 @@ class Loaded:
     warnings: int = 0
     first: int | None = None
     last: int | None = None
+    torn: int = 0
 
     def after(self, outcome: Outcome, *, skipped: bool) -> Loaded:
         """Return the same, one line later."""
@@ -56,6 +58,8 @@ class Loaded:
 
 
 Progress: TypeAlias = Callable[[Loaded], None]
+LeftOut: TypeAlias = Callable[[LoadStopped], None]
+"""Told what of a line was left out, in the words in which it would have stopped the load."""
 _Submit: TypeAlias = Callable[[Submission], Outcome]
 
 
@@ -68,19 +72,23 @@ def load(  # noqa: PLR0913 - the two ways to load, and the caller's clock and pr
     dry_run: bool = False,
     clock: Clock = utc_now,
     progress: Progress | None = None,
+    left_out: LeftOut | None = None,
 ) -> Loaded:
     """Load the lines of a dossier and return what was done; blank lines are passed over.
 
     Each line is committed by itself, or all of them together where
     `all_or_nothing`. A dry run does everything and takes it back, so later
     lines see earlier ones. Raises `LoadStopped` at the first line that cannot
-    be loaded, with what was done before it.
+    be loaded, with what was done before it; with `left_out`, which is told of it, what is
+    refused is left out instead, and the load goes on.
     """
     together = all_or_nothing or dry_run
     opened = _together(engine) if together else nullcontext()
     with opened as connection:
         submitting = _submitting(engine, connection, clock)
-        loading = _Loading(submitting, editing, _head(engine, connection), kept=not together)
+        loading = _Loading(
+            submitting, editing, _head(engine, connection), kept=not together, left_out=left_out
+        )
         for line in lines:
             loading.take(line)
             if progress is not None:
@@ -118,7 +126,17 @@ def _head(engine: Engine, connection: Connection | None) -> int:
 class _Loading:
     """A load under way: the refs defined so far, and how often each content came."""
 
-    def __init__(self, submitting: _Submit, editing: Editing, head: int, *, kept: bool) -> None:
+    def __init__(
+        self,
+        submitting: _Submit,
+        editing: Editing,
+        head: int,
+        *,
+        kept: bool,
+        left_out: LeftOut | None,
+    ) -> None:
+        self._left_out = left_out
+        self._policy = None if left_out is None else ErrorPolicy.SKIP_FAILED
         self._submit = submitting
         self._editing = editing
         self._head = head
@@ -140,17 +158,31 @@ class _Loading:
             parsed = parse_line(line)
             outcome = self._submit(self._submission(parsed))
         except CorrigendaError as fault:
-            raise LoadStopped(
-                fault,
-                line=self.loaded.lines,
-                operations=_tags(parsed),
-                loaded=before if self._kept else Loaded(),
-            ) from fault
+            stopped = self._stopped(fault, parsed, before)
+            if self._left_out is None or not isinstance(fault, Refused):
+                raise stopped from fault
+            self._tear(self._left_out, stopped)
+            return
+        if outcome.failures:
+            stopped = self._stopped(Refused(outcome.failures), parsed, before)
+            self._tear(self._left_out or (lambda _: None), stopped)
         self._refs.update(outcome.refs)
         self._positions[-1] = outcome.position or 0
         # Upserts may find all that they ask for; then there is no position.
         earlier = outcome.position is None or outcome.position <= self._head
         self.loaded = self.loaded.after(outcome, skipped=earlier)
+
+    def _stopped(self, fault: CorrigendaError, line: Line | None, before: Loaded) -> LoadStopped:
+        return LoadStopped(
+            fault,
+            line=self.loaded.lines,
+            operations=_tags(line),
+            loaded=before if self._kept else Loaded(),
+        )
+
+    def _tear(self, left_out: LeftOut, stopped: LoadStopped) -> None:
+        self.loaded = replace(self.loaded, torn=self.loaded.torn + 1)
+        left_out(stopped)
 
     def _submission(self, line: Line) -> Submission:
         # Those that the line names alone: a long dossier defines very many.
@@ -171,6 +203,7 @@ class _Loading:
             known=known,
             origin=line.origin,
             gaps=line.gaps,
+            policy=self._policy,
         )
 
     def _position_of(self, line: int) -> int | None:

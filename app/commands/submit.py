@@ -116,7 +116,8 @@ class Submission:
     """One edit as it comes in: a `CommitInput`, or the position to be reverted.
 
     Of kind REDACTION the body is a `RedactInput`. `at_once` says that an edit under the same
-    idempotency key that is under way is refused, and not waited for.
+    idempotency key that is under way is refused, and not waited for. A `policy` goes before
+    that of the body.
 
     `ids` gives the ids that added records are to have, by ref; `known` the refs
     that earlier changesets of the same dossier defined; `origin` is what the
@@ -135,6 +136,7 @@ class Submission:
     origin: Mapping[str, Any] | None = None
     gaps: Mapping[str, frozenset[str]] = field(default_factory=dict)
     at_once: bool = False
+    policy: ErrorPolicy | None = None
     accepting: Accepting | None = None
 
 
@@ -398,7 +400,13 @@ def _parse(submission: Submission, clock: Clock) -> _Parsed:
         return None
     allot = _Allotter(submission.ids, clock())
     replaying = submission.kind is ChangesetKind.IMPORT
-    return parse_commit(submission.body, allot=allot, known=submission.known, replaying=replaying)
+    return parse_commit(
+        submission.body,
+        allot=allot,
+        known=submission.known,
+        replaying=replaying,
+        policy=submission.policy,
+    )
 
 
 class _Allotter:

@@ -136,13 +136,19 @@ class Commit:
 
 
 def parse_commit(
-    value: Any, *, allot: Allot, known: Mapping[str, str], replaying: bool = False
+    value: Any,
+    *,
+    allot: Allot,
+    known: Mapping[str, str],
+    replaying: bool = False,
+    policy: ErrorPolicy | None = None,
 ) -> Commit:
     """Return the commit that a JSON-able `CommitInput` describes.
 
     `known` are refs that earlier changesets of the same dossier defined.
     `replaying` is for dossiers, which may repeat what merges and reverts did
-    elsewhere: in any number of operations, and to records that are not active.
+    elsewhere: in any number of operations, and to records that are not active. A `policy`
+    goes before that of the input.
     Raises `Refused` with everything that is wrong with it, each with its path; under
     SKIP_FAILED only for what is wrong with more than single operations.
     """
@@ -150,7 +156,7 @@ def parse_commit(
     body = mapping(value, (), faults)
     no_unknown(body, _MEMBERS, (), faults)
     reason = parse_reason(body.get("reason"), faults)
-    policy, on_behalf_of = _policy(body, faults), _newsroom(body, faults)
+    policy, on_behalf_of = policy or _policy(body, faults), _newsroom(body, faults)
     limit = None if replaying else OPERATIONS_LIMIT
     listed = _operation_list(body.get("operations"), faults, limit)
     refs = _allot_refs(listed, allot, known, faults)

@@ -595,6 +595,31 @@ def test_a_dossier_may_upsert_what_it_is_not_sure_of(ledger: Ledger) -> None:
     ]  # fmt: skip
 
 
+def test_what_is_refused_can_be_left_out_of_a_load(ledger: Ledger) -> None:
+    """Of a line, or a whole line, with what refers to it; the next load finds the rest."""
+    lines = [
+        line(actor("#a"), actor("#b", kind="KINGDOM")),
+        line(actor("#c", actsFor="#b")),
+        b"no JSON",
+        line(actor("#d", actsFor="#a")),
+    ]
+    told: list[tuple[int, int]] = []
+
+    def left_out(stopped: LoadStopped) -> None:
+        assert isinstance(stopped.fault, Refused)
+        told.append((stopped.line, len(stopped.fault.refusals)))
+
+    tried = ledger.load(*lines, left_out=left_out, dry_run=True)
+    loaded = ledger.load(*lines, left_out=left_out)
+    again = ledger.load(*lines, left_out=left_out)
+
+    assert told == [(1, 1), (2, 1), (3, 1)] * 3
+    assert (loaded.lines, loaded.written, loaded.torn, loaded.last) == (4, 2, 3, 2)
+    assert (tried.written, tried.torn) == (2, 3)
+    assert (again.written, again.skipped, again.torn) == (0, 2, 3)
+    assert len(ledger.export()) == 2
+
+
 def test_the_schema_of_a_line_knows_every_kind_field_and_code() -> None:
     for kind in KINDS.values():
         known = SCHEMA["$defs"][f"{kind.name}Fields"]["properties"]

@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -175,6 +176,18 @@ def test_a_broken_line_leaves_nothing_behind_when_all_go_together(
     assert head(url) == 0
 
 
+def test_what_is_refused_may_be_left_out_and_is_named(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "stock.jsonl"
+    file.write_text("".join(cheap_lines(20, broken=11)))
+
+    ran = corrigenda("load", file, "--skip-failed", url=url)
+
+    assert ran.status == 1
+    assert "line 11, left out:\n  operation 2 (addTransfer), field quantity.amount: " in ran.err
+    assert "20 lines, 1 not, or not whole: positions 1 to 20 written" in ran.err
+    assert head(url) == 20
+
+
 def test_a_dry_run_says_that_everything_can_be_loaded(url: str) -> None:
     ran = corrigenda("load", DEMO, "--dry-run", url=url)
 
@@ -221,7 +234,7 @@ def test_a_read_only_database_refuses_a_load_in_plain_words(url: str, tmp_path: 
     """Root ignores modes by a capability, which the command here has to do without."""
     folder = tmp_path / "kept"
     folder.mkdir()
-    file = Path(url.removeprefix("sqlite:///")).rename(folder / "ledger.db")
+    file = Path(shutil.move(url.removeprefix("sqlite:///"), folder / "ledger.db"))
     file.chmod(0o400)
     folder.chmod(0o500)
     try:
