@@ -193,6 +193,12 @@ class Settings(BaseSettings):
             "no others. GraphiQL is not served then."
         ),
     )
+    four_eyes: bool = Field(
+        default=True,
+        description=(
+            "Whether a proposal has to be accepted by another editor than the one who made it."
+        ),
+    )
     read_timeout: float = Field(
         default=4.0,
         gt=0,

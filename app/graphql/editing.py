@@ -7,18 +7,20 @@ dry run it is read inside the transaction, before that is rolled back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any, TypeAlias, cast
 
 import orjson
 from graphql import FieldNode, GraphQLObjectType, get_named_type
 
+from app.commands import proposals
 from app.commands.submit import Outcome, Submission, submit
 from app.domain.codes import ChangesetKind
 from app.domain.errors import (
     IdempotencyKeyReused,
     IdempotencyMismatch,
+    ProposalConflict,
     ReadTimedOut,
     Refusal,
     Refused,
@@ -29,7 +31,7 @@ from app.graphql.engine import Context, members_of
 from app.reads.log import checkpoint_of
 from app.store.database import Connection
 from app.store.database import Engine as Database
-from app.store.payloads import REFUSED, WRITTEN
+from app.store.payloads import PROPOSAL, REFUSED, WRITTEN
 from app.store.plan import MOMENT, moment_parameter
 from app.store.read_limits import READ_TIMEOUT_S, read_limits
 from app.store.reading import Moment, Scope
@@ -40,9 +42,16 @@ Finished: TypeAlias = dict[str, orjson.Fragment]
 class Editing:
     """Carries out mutations for the engine's resolvers."""
 
-    def __init__(self, database: Database, *, read_timeout: float = READ_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        read_timeout: float = READ_TIMEOUT_S,
+        four_eyes: bool = True,
+    ) -> None:
         self._database = database
         self._read_timeout = read_timeout
+        self._four_eyes = four_eyes
 
     async def commit(
         self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
@@ -102,6 +111,65 @@ class Editing:
             context.position = outcome.position
         return await payload.done(outcome)
 
+    # --- proposals -------------------------------------------------------------
+
+    async def propose(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Keep a changeset that is asked for, or tell what stands against it."""
+        return await self._ask(context, nodes, given, proposals.propose)
+
+    async def revise_proposal(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Give a proposal another content."""
+        return await self._ask(context, nodes, given, proposals.revise)
+
+    async def withdraw_proposal(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Take a proposal back."""
+        return await self._ask(context, nodes, given, proposals.withdraw)
+
+    async def comment_on_proposal(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Say something about a proposal."""
+        return await self._ask(context, nodes, given, proposals.comment)
+
+    async def review(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
+    ) -> orjson.Fragment:
+        """Decide on a proposal, or tell what stands against that."""
+        command = partial(proposals.review, four_eyes=self._four_eyes)
+        return await self._ask(context, nodes, given, command)
+
+    async def _ask(
+        self,
+        context: Context,
+        nodes: Sequence[FieldNode],
+        given: Mapping[str, Any],
+        command: Callable[..., proposals.Answer],
+    ) -> orjson.Fragment:
+        payload = _Payload(context, nodes, self._read_timeout, of="ProposalPayload")
+        payload.check()
+        request = proposals.Request(
+            given,
+            context.viewer.editor,
+            context.idempotency_key(given.get("idempotencyKey")),
+            dry_run=bool(given.get("dryRun")),
+            at_once=context.at_once,
+        )
+        try:
+            answer = await asyncio.to_thread(command, self._database, request, seen=payload.seen)
+        except Refused as fault:
+            _raise_mismatch(context, fault)
+            return await payload.turned_down(fault.refusals, str(given.get("proposal", "")))
+        context.is_replayed = answer.is_replayed and context.at_once
+        if answer.position is not None:
+            context.position = answer.position
+        return await payload.told(answer)
+
 
 def _raise_mismatch(context: Context, fault: Refused) -> None:
     """Raise what refuses a whole request, if its key came beside it and not in the input."""
@@ -113,12 +181,18 @@ def _raise_mismatch(context: Context, fault: Refused) -> None:
 class _Payload:
     """The payload of one mutation, as its selection asks for it."""
 
-    def __init__(self, context: Context, nodes: Sequence[FieldNode], read_timeout: float) -> None:
+    def __init__(
+        self,
+        context: Context,
+        nodes: Sequence[FieldNode],
+        read_timeout: float,
+        of: str = "CommitPayload",
+    ) -> None:
         self._context = context
         self._read_timeout = read_timeout
         self._operation = context.asked.operation
         schema = context.engine.core
-        self._type = cast("GraphQLObjectType", schema.type_map["CommitPayload"])
+        self._type = cast("GraphQLObjectType", schema.type_map[of])
         self._selected = self._collect(nodes, self._type)
 
     def _collect(self, nodes: Sequence[FieldNode], of: GraphQLObjectType) -> Selections:
@@ -149,23 +223,13 @@ class _Payload:
             ) from fault
         return self._assembled(
             {
-                "refs": [{"ref": ref, "id": found} for ref, found in outcome.refs.items()],
-                "warnings": [
-                    {
-                        "code": one.code,
-                        "message": one.message,
-                        "record": one.record_id,
-                        "field": one.field,
-                    }
-                    for one in outcome.warnings
-                ],
+                **_plain(outcome),
                 "userErrors": errors,
                 "skipped": outcome.skipped,
                 "upserts": [
                     {"operation": one.place, "id": one.id, "result": one.result}
                     for one in outcome.upserts
                 ],
-                "leafHash": None if outcome.leaf_hash is None else outcome.leaf_hash.hex(),
                 "checkpoint": await self._checkpoint(),
             },
             finished,
@@ -175,9 +239,11 @@ class _Payload:
         """Return what the tables say of the edit."""
         if outcome.position is None:
             return self._nothing() if outcome.preview is None else outcome.preview
+        return await self._read({MOMENT: outcome.position, WRITTEN: 1})
+
+    async def _read(self, given: Mapping[str, Any]) -> Finished:
         if self._plan is None:
             return {}
-        given = {MOMENT: outcome.position, WRITTEN: 1}
         members, _ = await self._context.engine.run(self._plan, self._context.asked, given)
         return _fragments(members)
 
@@ -196,11 +262,18 @@ class _Payload:
 
     def preview(self, connection: Connection, position: int) -> Finished:
         """Read the payload of a dry run inside its transaction."""
+        return self._read_within(connection, {MOMENT: position, WRITTEN: 0})
+
+    def seen(self, connection: Connection, proposal: str, position: int) -> Finished:
+        """Do the same of a dry run about a proposal."""
+        given = {MOMENT: position, WRITTEN: 0, PROPOSAL: proposal}
+        return self._read_within(connection, given)
+
+    def _read_within(self, connection: Connection, given: Mapping[str, Any]) -> Finished:
         plan = self._plan
         if plan is None:
             return {}
-        given = {MOMENT: position, WRITTEN: 0, **self._context.viewer.parameters}
-        values = plan.values(self._context.variables, given)
+        values = plan.values(self._context.variables, {**given, **self._context.viewer.parameters})
         with read_limits(connection, self._read_timeout):
             row = connection.execute(plan.statement.select, values).one()
         return _fragments(members_of(plan.statement.keys, row))
@@ -231,6 +304,27 @@ class _Payload:
             engine.reader.database,
         )
 
+    # --- about a proposal ------------------------------------------------------
+
+    async def told(self, answer: proposals.Answer) -> orjson.Fragment:
+        """Return the payload of what was done about a proposal, or of a dry run."""
+        finished = cast("Finished", answer.preview or {})
+        if answer.proposal is not None:
+            finished = await self._read(_about(answer.proposal, answer.position))
+        plain = {**_plain(answer), "userErrors": [], "checkpoint": await self._checkpoint()}
+        return self._assembled(plain, finished)
+
+    async def turned_down(self, refusals: Sequence[Refusal], proposal: str) -> orjson.Fragment:
+        """Return the payload of a refusal, with the proposal as it stands."""
+        plain = {
+            "refs": [],
+            "warnings": [],
+            "userErrors": await self._errors(refusals),
+            "leafHash": None,
+            "checkpoint": await self._checkpoint(),
+        }
+        return self._assembled(plain, await self._read(_about(proposal, None)))
+
     # --- refused ---------------------------------------------------------------
 
     async def refused(self, refusals: Sequence[Refusal]) -> orjson.Fragment:
@@ -260,6 +354,7 @@ class _Payload:
                 "code": one.code,
                 "message": one.message,
                 "path": [str(step) for step in one.path],
+                "conflict": _conflict(one),
                 **known.get(place, {}),
             }
             for place, one in enumerate(refusals)
@@ -336,6 +431,42 @@ class _Payload:
 
 
 _KNOWN = "known to the tables"
+
+
+def _about(proposal: str, position: int | None) -> dict[str, Any]:
+    """Return the parameters with which the answer about a proposal is read."""
+    # What was not written has no changeset, whatever the position.
+    return {MOMENT: position or 0, WRITTEN: int(position is not None), PROPOSAL: proposal}
+
+
+def _plain(outcome: Outcome | proposals.Answer) -> dict[str, Any]:
+    """Return what of an outcome stands in no table."""
+    return {
+        "refs": [{"ref": ref, "id": found} for ref, found in outcome.refs.items()],
+        "warnings": [
+            {
+                "code": one.code,
+                "message": one.message,
+                "record": one.record_id,
+                "field": one.field,
+            }
+            for one in outcome.warnings
+        ],
+        "leafHash": None if outcome.leaf_hash is None else outcome.leaf_hash.hex(),
+    }
+
+
+def _conflict(refusal: Refusal) -> dict[str, Any] | None:
+    """Return where the ledger moved on, of a conflict about a field."""
+    if not isinstance(refusal, ProposalConflict) or refusal.field is None:
+        return None
+    return {
+        "field": refusal.field,
+        "basedOn": refusal.based_on,
+        "base": refusal.base,
+        "present": refusal.present,
+        "proposed": refusal.proposed,
+    }
 
 
 def _is_read(of: GraphQLObjectType, nodes: Sequence[FieldNode]) -> bool:

@@ -9,7 +9,7 @@ import strawberry
 
 from app.domain import codes
 from app.graphql.scalars import Date, DateTime, Position
-from app.store import findings
+from app.store import findings, proposed
 from app.store.connections import Order
 from app.store.filters import LIST_LIMIT
 
@@ -131,6 +131,18 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "asked_from": (DateTime, "Requests at this instant or later."),
         "asked_before": (DateTime, "Requests before this instant."),
     },
+    "proposal": {
+        "ids": (Ids, "These proposals alone."),
+        "states": (list[codes.ProposalState], "Proposals in these states; all if absent."),
+        "newsrooms": (Ids, "Proposals of these newsrooms."),
+        "editors": (Ids, "Proposals by these contributors."),
+        "records": (Ids, "Proposals that would change, or add, one of these records."),
+        "created_from": (DateTime, "Proposals made at this instant or later."),
+        "created_before": (
+            DateTime,
+            "Proposals made before this instant: those that wait longer.",
+        ),
+    },
 }
 
 
@@ -186,6 +198,7 @@ ORDERS: Final[dict[str, tuple[Order, ...]]] = {
     ),
     "claim": (*_CREATED, *_UPDATED),
     "finding": findings.ORDERS,
+    "proposal": proposed.ORDERS,
     "changeset": (
         Order("POSITION_DESC", ("position",), descending=True),
         Order("POSITION_ASC", ("position",)),
@@ -203,6 +216,7 @@ _ORDER_MEANINGS: Final = {
     "CREATED_ASC": "In the order of entry, the oldest first.",
     "CREATED_DESC": "In the order of entry, the newest first.",
     "UPDATED_DESC": "By the latest edit, the newest first.",
+    "UPDATED_ASC": "By the latest edit, the oldest first.",
     "OCCURRED_DESC": "By the earliest day it can have happened, newest first; undated last.",
     "OCCURRED_ASC": "By the earliest day it can have happened, oldest first; undated first.",
     "PUBLISHED_DESC": "By the earliest day of publication, newest first; undated last.",

@@ -309,6 +309,77 @@ class CommitInput:
     )
 
 
+@strawberry.input(description="A changeset that is asked for: what it does, and why.")
+class ProposeInput:
+    """A changeset that is asked for."""
+
+    reason: ReasonInput = _given("Why it should be made.", required=True)
+    operations: list[_OPERATION] = _given(  # type: ignore[valid-type]
+        f"What it does, as in CommitInput; at most {OPERATIONS_LIMIT}.", required=True
+    )
+    message: str | None = _given("A word to the reviewers; it does not become part of the ledger.")
+    idempotency_key: str | None = _given("As in CommitInput.")
+    dry_run: bool | None = _given("Return what would be asked for, and keep nothing.")
+
+
+@strawberry.input(description="Another content for a proposal; it is open then.")
+class ReviseProposalInput:
+    """Another content for a proposal."""
+
+    proposal: strawberry.ID = _given("The proposal, one's own.", required=True)
+    revision: int = _given("The revision that this one follows.", required=True)
+    reason: ReasonInput = _given("Why it should be made.", required=True)
+    operations: list[_OPERATION] = _given(  # type: ignore[valid-type]
+        "What it does, all of it. What is added under the same ref keeps its id.", required=True
+    )
+    message: str | None = _given("A word to the reviewers.")
+    idempotency_key: str | None = _given("As in CommitInput.")
+    dry_run: bool | None = _given("Return what would be asked for, and keep nothing.")
+
+
+@strawberry.input(description="Take a proposal back.")
+class WithdrawProposalInput:
+    """Take a proposal back."""
+
+    proposal: strawberry.ID = _given("The proposal.", required=True)
+    note: str | None = _given("Why.")
+    idempotency_key: str | None = _given("As in CommitInput.")
+    dry_run: bool | None = _given("Return what would be done, and do nothing.")
+
+
+@strawberry.input(description="Something to be said about a proposal of one's newsroom.")
+class CommentOnProposalInput:
+    """Something to be said about a proposal."""
+
+    proposal: strawberry.ID = _given("The proposal.", required=True)
+    note: str = _given("What is said.", required=True)
+    idempotency_key: str | None = _given("As in CommitInput.")
+    dry_run: bool | None = _given("Return what would be done, and do nothing.")
+
+
+@strawberry.input(description="What a reviewer says to one revision of a proposal.")
+class ReviewInput:
+    """What a reviewer says to a proposal."""
+
+    proposal: strawberry.ID = _given("The proposal.", required=True)
+    revision: int = _given(
+        "The revision that was read; refused where the contributor revised it since.",
+        required=True,
+    )
+    decision: codes.Decision = _given("What is decided.", required=True)
+    note: str | None = _given(
+        "What the contributor is told; required of all but ACCEPT. It is no part of what everybody "
+        "reads."
+    )
+    reason: ReasonInput | None = _given(
+        "With ACCEPT: the changeset's reason, in place of the contributor's."
+    )
+    idempotency_key: str | None = _given("As in CommitInput.")
+    dry_run: bool | None = _given(
+        "Return what would be done, the conflicts of accepting it included, and do nothing."
+    )
+
+
 @strawberry.input(description="Put back what an earlier changeset changed.")
 class RevertInput:
     """Put back what an earlier changeset changed."""

@@ -11,10 +11,21 @@ from app.domain import codes
 from app.domain.operations import OPERATIONS_LIMIT
 from app.domain.redacting import TARGETS_LIMIT
 from app.graphql.fields import CountOf, PageSize, Rows, sized, table_field
-from app.graphql.inputs import CommitInput, RedactInput, RevertInput
+from app.graphql.inputs import (
+    CommentOnProposalInput,
+    CommitInput,
+    ProposeInput,
+    RedactInput,
+    RevertInput,
+    ReviewInput,
+    ReviseProposalInput,
+    WithdrawProposalInput,
+)
 from app.graphql.log import Checkpoint
+from app.graphql.proposals import Proposal
 from app.graphql.records import Changeset, Record, Revision
-from app.store import payloads
+from app.graphql.scalars import JSON
+from app.store import payloads, proposed
 
 STEPS: Final = 20
 """Steps of a revert, and things to tell about an edit, that few have more of."""
@@ -44,6 +55,20 @@ class Warning:  # noqa: A001 - the contract's own word
     field: str | None = strawberry.field(description="The field it is about.")
 
 
+@strawberry.type(description="One field in which the ledger moved on after a proposal was made.")
+class FieldConflict:
+    """One field in which the ledger moved on."""
+
+    field: str = strawberry.field(
+        description="The field, as it is named in the inputs; state of a record that was "
+        "retracted, restored or merged."
+    )
+    based_on: int = strawberry.field(description="The version that the contributor saw.")
+    base: JSON | None = strawberry.field(description="What it held then.")
+    present: JSON | None = strawberry.field(description="What it holds now.")
+    proposed: JSON | None = strawberry.field(description="What is asked for.")
+
+
 @strawberry.type(
     description="One thing that stands against an edit, or against an operation that was left out."
 )
@@ -54,7 +79,8 @@ class UserError:
         description="What sort of thing: INVALID_INPUT, UNKNOWN_RECORD, WRONG_STATE, "
         "STALE_VERSION, CYCLE, NOT_YOUR_CLAIM, PROPOSE_INSTEAD, EXTERNAL_REF_TAKEN, "
         "REVERT_CONFLICT, "
-        "NOT_REDACTABLE, NOTHING_TO_REDACT, IDEMPOTENCY_KEY_REUSED."
+        "NOT_REDACTABLE, NOTHING_TO_REDACT, UNKNOWN_PROPOSAL, PROPOSAL_DECIDED, PROPOSAL_REVISED, "
+        "PROPOSAL_CONFLICT, PROPOSAL_REDACTED, OWN_PROPOSAL, IDEMPOTENCY_KEY_REUSED."
     )
     message: str = strawberry.field(description="What is wrong and what to do.")
     path: list[str] = strawberry.field(
@@ -67,6 +93,9 @@ class UserError:
         payloads.changesets_between,
         "What was recorded on that record since the version the edit was based on.",
         size=STEPS,
+    )
+    conflict: FieldConflict | None = strawberry.field(
+        description="Of a PROPOSAL_CONFLICT, where the ledger moved on."
     )
 
 
@@ -136,6 +165,40 @@ class CommitPayload:
     )
 
 
+@strawberry.type(
+    description="What came of a request about a proposal, or the errors for which it was refused."
+)
+class ProposalPayload:
+    """What came of a request about a proposal."""
+
+    proposal: Proposal | None = table_field(
+        proposed.of_payload(payloads.PROPOSAL),
+        "The proposal as it stands now, also of a refusal; null where there is none that the "
+        "viewer sees.",
+    )
+    changeset: Changeset | None = table_field(
+        payloads.changeset,
+        "The entry in the log: the changeset that was accepted, or that of another decision; null "
+        "where nothing was decided.",
+    )
+    refs: list[Ref] = strawberry.field(
+        description="The ids that records are to have, or have, which are added under a local ref.",
+        metadata=sized(STEPS),
+    )
+    warnings: list[Warning] = strawberry.field(
+        description="What to look at again.", metadata=sized(STEPS)
+    )
+    user_errors: list[UserError] = table_field(
+        payloads.each_refused, "Why it was refused; empty where it was not.", size=STEPS
+    )
+    leaf_hash: str | None = strawberry.field(
+        description="The hash of the log's entry, hex; null where nothing was decided."
+    )
+    checkpoint: Checkpoint | None = strawberry.field(
+        description="The newest checkpoint that was published, as in CommitPayload."
+    )
+
+
 @strawberry.type(description="Every way to change something.")
 class Mutation:
     """Every way to change something."""
@@ -186,6 +249,83 @@ class Mutation:
         """Remove content for good."""
         del input
         answer: CommitPayload = await _carried_out(info, info.context.engine.commands.redact)
+        return answer
+
+    @strawberry.mutation(  # type: ignore[untyped-decorator]
+        description="Ask for a changeset, which an editor decides on. It is checked as a commit "
+        "would be, and refused in the same way."
+    )
+    async def propose(
+        self,
+        info: strawberry.Info,
+        input: Annotated[  # noqa: A002
+            ProposeInput, strawberry.argument(description="What is asked for, and why.")
+        ],
+    ) -> ProposalPayload:
+        """Ask for a changeset."""
+        del input
+        answer: ProposalPayload = await _carried_out(info, info.context.engine.commands.propose)
+        return answer
+
+    @strawberry.mutation(  # type: ignore[untyped-decorator]
+        description="Give one's proposal another content, as its next revision."
+    )
+    async def revise_proposal(
+        self,
+        info: strawberry.Info,
+        input: Annotated[ReviseProposalInput, strawberry.argument(description="The new content.")],  # noqa: A002
+    ) -> ProposalPayload:
+        """Give a proposal another content."""
+        del input
+        answer: ProposalPayload = await _carried_out(
+            info, info.context.engine.commands.revise_proposal
+        )
+        return answer
+
+    @strawberry.mutation(  # type: ignore[untyped-decorator]
+        description="Take a proposal back, for good: its contributor, or an ADMIN of the "
+        "contributor's newsroom."
+    )
+    async def withdraw_proposal(
+        self,
+        info: strawberry.Info,
+        input: Annotated[WithdrawProposalInput, strawberry.argument(description="Which one.")],  # noqa: A002
+    ) -> ProposalPayload:
+        """Take a proposal back."""
+        del input
+        answer: ProposalPayload = await _carried_out(
+            info, info.context.engine.commands.withdraw_proposal
+        )
+        return answer
+
+    @strawberry.mutation(  # type: ignore[untyped-decorator]
+        description="Say something about a proposal of one's newsroom, while it waits; "
+        "reviewers do it by `review`."
+    )
+    async def comment_on_proposal(
+        self,
+        info: strawberry.Info,
+        input: Annotated[CommentOnProposalInput, strawberry.argument(description="What is said.")],  # noqa: A002
+    ) -> ProposalPayload:
+        """Say something about a proposal."""
+        del input
+        answer: ProposalPayload = await _carried_out(
+            info, info.context.engine.commands.comment_on_proposal
+        )
+        return answer
+
+    @strawberry.mutation(  # type: ignore[untyped-decorator]
+        description="Decide on a proposal, or comment on it. Accepting it carries it over to the "
+        "present, and is refused with each conflict where the present moved on in the same fields."
+    )
+    async def review(
+        self,
+        info: strawberry.Info,
+        input: Annotated[ReviewInput, strawberry.argument(description="What is decided.")],  # noqa: A002
+    ) -> ProposalPayload:
+        """Decide on a proposal."""
+        del input
+        answer: ProposalPayload = await _carried_out(info, info.context.engine.commands.review)
         return answer
 
 

@@ -19,6 +19,13 @@ from app.graphql.fields import (
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
 from app.graphql.findings import Finding
 from app.graphql.log import Log
+from app.graphql.proposals import (
+    PROPOSAL,
+    PROPOSAL_COUNTS,
+    PROPOSALS,
+    Proposal,
+    ProposalCount,
+)
 from app.graphql.records import (
     Actor,
     Changeset,
@@ -182,6 +189,9 @@ class Query(Reading):
     """Every question that can be asked."""
 
     search: SearchConnection = search_field()
+    proposals: Connection[Proposal] = PROPOSALS
+    proposal: Proposal | None = PROPOSAL
+    proposal_counts: list[ProposalCount] = PROPOSAL_COUNTS
     archive: Archive = argument_field(
         Archive,
         roots.archive,

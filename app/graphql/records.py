@@ -25,7 +25,7 @@ from app.graphql.objects import (
     UncertainDate,
 )
 from app.graphql.scalars import JSON, DateTime, Position
-from app.store import chain, gaps
+from app.store import chain, gaps, proposed
 from app.store import findings as found
 from app.store import history as trail
 from app.store.claim_values import claim_value
@@ -50,6 +50,7 @@ from app.store.sql import Expression
 
 if TYPE_CHECKING:
     from app.graphql.findings import Chain, Finding
+    from app.graphql.proposals import Proposal
 
 Lazy: TypeAlias = Any
 
@@ -105,6 +106,7 @@ FindingRef: TypeAlias = Annotated["Finding", strawberry.lazy("app.graphql.findin
 ChainRef: TypeAlias = Annotated["Chain", strawberry.lazy("app.graphql.findings")]
 RevisionRef: TypeAlias = Annotated["Revision", strawberry.lazy("app.graphql.records")]
 ChangesetRef: TypeAlias = Annotated["Changeset", strawberry.lazy("app.graphql.records")]
+ProposalRef: TypeAlias = Annotated["Proposal", strawberry.lazy("app.graphql.proposals")]
 RedactionRef: TypeAlias = Annotated["Redaction", strawberry.lazy("app.graphql.records")]
 
 
@@ -259,6 +261,15 @@ class Changeset(Node):
     role: codes.Role = table_field(column("role"), "The editor's role at the time.")
     on_behalf_of: Newsroom | None = table_field(
         link("on_behalf_of", "newsroom"), "The newsroom on whose behalf it was made."
+    )
+    contributor: Editor | None = table_field(
+        link("contributor", "editor"),
+        "Who asked for it, where it comes from a proposal; `editor` is then who accepted it, and "
+        "`onBehalfOf` the contributor's newsroom, where that is another one.",
+    )
+    proposal: ProposalRef | None = table_field(
+        proposed.of_changeset,
+        "The proposal that it comes from, as it stands now; null where the viewer sees none.",
     )
     reverts: ChangesetRef | None = table_field(
         link("reverts", "changeset", key="position", type_name="Changeset"),

@@ -55,6 +55,7 @@ _PAGES: Final[Mapping[Act, str]] = {
         Transfer TransferTotal
     """,
     Act.READ_TRAFFIC: "Request",
+    Act.READ_PROPOSALS: "Proposal",
 }
 """Act → what there are connections of; what leads to them may ask for more."""
 
@@ -63,9 +64,15 @@ FIELDS: Final[Rules] = {
     "Query": {
         Act.READ: f"{_READING} search archive log viewer",
         Act.READ_TRAFFIC: "accessLog",
+        Act.READ_PROPOSALS: "proposals proposal proposalCounts",
     },
     "Archive": {Act.READ: f"{_READING} position recordedAt"},
-    "Mutation": {Act.COMMIT: "commit revert", Act.REDACT: "redact"},
+    "Mutation": {
+        Act.COMMIT: "commit revert",
+        Act.REDACT: "redact",
+        Act.PROPOSE: "propose reviseProposal withdrawProposal commentOnProposal",
+        Act.DECIDE: "review",
+    },
     # --- records ---
     "Node": {Act.READ: "id"},
     "Record": {Act.READ: _RECORD},
@@ -127,8 +134,10 @@ FIELDS: Final[Rules] = {
     "Change": {Act.READ: "field before after revision redactions"},
     "Changeset": {
         Act.READ: """id position recordedAt kind reason editor editorName newsroom role
-            onBehalfOf reverts revertedBy origin redactions authority redacted revisions""",
+            onBehalfOf contributor reverts revertedBy origin redactions authority redacted
+            revisions""",
         Act.READ_INTERNAL: "internalNote",
+        Act.READ_PROPOSALS: "proposal",
     },
     "Request": {
         Act.READ_TRAFFIC: """at editor newsroom keyId kind operation document cost position code
@@ -154,6 +163,17 @@ FIELDS: Final[Rules] = {
     "RevisionProof": {
         Act.READ: "position document index count hashes disclosures entry inclusionProof"
     },
+    # --- proposals ---
+    "Proposal": {
+        Act.READ: "id",
+        Act.READ_PROPOSALS: """state revision newsroom editor createdAt updatedAt decidedAt
+            ageSeconds reason input basedOn isRedacted steps events changeset""",
+    },
+    "ProposalCount": {Act.READ_PROPOSALS: "state newsroom count oldestAt"},
+    "ProposalEvent": {Act.READ_PROPOSALS: "kind revision editor newsroom at note changeset"},
+    "ProposedChange": {Act.READ_PROPOSALS: "field before after"},
+    "ProposedReason": {Act.READ_PROPOSALS: "code note internalNote"},
+    "ProposedStep": {Act.READ_PROPOSALS: "recordId version action changes record"},
     # --- who acts ---
     "Editor": {Act.READ: "id name newsroom"},
     "Newsroom": {Act.READ: "id name house"},
@@ -169,7 +189,12 @@ FIELDS: Final[Rules] = {
     },
     "Ref": {Act.READ: "ref id"},
     "Upserted": {Act.READ: "operation id result"},
-    "UserError": {Act.READ: "code message path current changesetsBetween"},
+    "UserError": {Act.READ: "code message path current changesetsBetween conflict"},
+    "FieldConflict": {Act.READ: "field basedOn base present proposed"},
+    "ProposalPayload": {
+        Act.READ: "changeset refs warnings userErrors leafHash checkpoint",
+        Act.READ_PROPOSALS: "proposal",
+    },
     "Warning": {Act.READ: "code message record field"},
     # --- pages ---
     "PageInfo": {Act.READ: "hasNextPage hasPreviousPage startCursor endCursor"},

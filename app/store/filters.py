@@ -17,7 +17,7 @@ from app.domain.archive_ids import plain_id
 from app.domain.codes import RecordState
 from app.domain.errors import BadArgument
 from app.domain.texts import name_key
-from app.store.reading import At, Getter, Scope
+from app.store.reading import At, Getter, Moment, Scope
 from app.store.rows import NO_DATE
 from app.store.sql import AmongTexts, Elements, Expression, HasText, JsonMember, list_parameter
 
@@ -247,6 +247,23 @@ def touching(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression
     return [scope["position"].in_(revised.correlate(None))]
 
 
+def proposed(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+    """Proposals that would step one of the records given, or add it."""
+    if given is None:
+        return ()
+    inner = Scope("proposal_step", at.alias(), Moment())
+    stepped = (
+        sa.select(inner["proposal"])
+        .select_from(inner.source())
+        .where(
+            AmongTexts(inner["record_id"], at.bind(_list(name), sa.Text())),
+            inner["revision"] == scope["revision"],
+            inner["proposal"] == scope["id"],
+        )
+    )
+    return [scope["id"].in_(stepped.correlate(None))]
+
+
 _COMMON: Final[Mapping[str, Filter]] = {
     "ids": among("id"),
     "states": states,
@@ -334,6 +351,15 @@ FILTERS: Final[Mapping[str, Mapping[str, Filter]]] = {
         "codes": among("code"),
         "askedFrom": column_from("at"),
         "askedBefore": column_to("at"),
+    },
+    "proposal": {
+        "ids": among("id"),
+        "states": among("state"),
+        "newsrooms": among("newsroom"),
+        "editors": among("editor"),
+        "records": proposed,
+        "createdFrom": column_from("created_at"),
+        "createdBefore": column_to("created_at"),
     },
 }
 """The members of each list's filter; the surface declares the same names."""

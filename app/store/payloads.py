@@ -26,6 +26,9 @@ from app.store.sql import Elements, Expression, Joined, JoinedRows, JsonMember
 WRITTEN: Final = "written"
 """The parameter that says whether the edit was written, or only tried."""
 
+PROPOSAL: Final = "proposal"
+"""The parameter with the id of the proposal that a mutation is about."""
+
 REFUSED: Final = "refused"
 """The parameter with the records of the refusals: a JSON list of {id, version}."""
 

@@ -333,12 +333,14 @@ def _identified(at: At, inner: Scope, record_id: Expression, type_name: str | No
     return sa.case((record_id.is_(None), NULL), else_=value)
 
 
-def any_record(name: Callable[[Scope], Expression], kinds: Sequence[str]) -> Read:
-    """Read the record of one of `kinds` whose id `name` gives."""
+def any_record(
+    name: Callable[[Scope], Expression], kinds: Sequence[str], *, is_sure: bool = True
+) -> Read:
+    """Read the record of one of `kinds` whose id `name` gives; `is_sure` says that there is one."""
 
     def read(at: At) -> Expression:
         wanted = name(at.scope)
-        if at.asks_only_for("id"):
+        if is_sure and at.asks_only_for("id"):
             inner = Scope(kinds[0], at.alias(), at.scope.moment)
             return _identified(at, inner, wanted, kinds[0].capitalize())
         return first_of([_one(at, kind, wanted, at.scope.moment) for kind in kinds])

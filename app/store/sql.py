@@ -482,6 +482,26 @@ def _tenths_in_sqlite(element: TenthsText, compiler: Any, **kw: Any) -> str:
     )
 
 
+class SecondsBetween(FunctionElement[int]):
+    """Whole seconds from an instant of the ledger to another one; to now where that is NULL."""
+
+    inherit_cache = False
+    type = sa.BigInteger()
+
+
+@compiles(SecondsBetween, "postgresql")
+def _seconds_in_postgresql(element: SecondsBetween, compiler: Any, **kw: Any) -> str:
+    start, end = (compiler.process(clause, **kw) for clause in element.clauses)
+    ended = f"coalesce(({end})::timestamptz, clock_timestamp())"
+    return f"floor(extract(epoch FROM {ended} - ({start})::timestamptz))::bigint"
+
+
+@compiles(SecondsBetween, "sqlite")
+def _seconds_in_sqlite(element: SecondsBetween, compiler: Any, **kw: Any) -> str:
+    start, end = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"(strftime('%s', coalesce({end}, 'now')) - strftime('%s', {start}))"
+
+
 def as_json(expression: Expression, *, nullable: bool = True) -> Expression:
     """Return an expression of any type as never-null JSON text."""
     kind = expression.type
