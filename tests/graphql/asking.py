@@ -85,13 +85,13 @@ class Ledger:
         """The name of the database."""
         return self.url.partition(":")[0]
 
-    def partner(self, name: str) -> Ledger:
+    def partner(self, name: str, role: str = "editor") -> Ledger:
         """Return the same ledger as another newsroom sees it, which has an editor and a key."""
         with opened(self.url) as engine:
             access.add_newsroom(engine, name)
-            editor = access.add_editor(engine, f"{name} editor", newsroom=name, role="editor")
+            editor = access.add_editor(engine, f"{name} {role}", newsroom=name, role=role)
             key = access.create_key(engine, editor, label="test", environment="test").key
-        return replace(self, keys={"editor": key})
+        return replace(self, keys={role: key})
 
     # --- asking ---------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 from app.domain.archive_ids import plain_id
 from app.domain.texts import name_key
 from tests.oracle import findings
-from tests.oracle.tables import Seen
+from tests.oracle.tables import RECORDS, Seen
 
 Test = Callable[[Seen, Any], bool]
 
@@ -117,6 +117,16 @@ def cited(found: Seen, given: Any) -> bool:
     return any(claim["citation"] in wanted for claim in findings.about(found))
 
 
+def would_step(row: Seen, given: Any) -> bool:
+    """Let through proposals that would change, or add, one of the records."""
+    wanted = {plain_id(value) for value in given}
+    return any(
+        one["record_id"] in wanted
+        for one in row.every("proposal_step")
+        if (one["proposal"], one["revision"]) == (row["id"], row["revision"])
+    )
+
+
 _RECORD: Mapping[str, Test] = {
     "ids": among("id"),
     "states": among("state"),
@@ -203,6 +213,15 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "recordedFrom": lambda row, instant: bool(row["recorded_at"] >= instant),
         "recordedBefore": lambda row, instant: bool(row["recorded_at"] < instant),
     },
+    "proposal": {
+        "ids": among("id"),
+        "states": among("state"),
+        "newsrooms": among("newsroom"),
+        "editors": among("editor"),
+        "records": would_step,
+        "createdFrom": lambda row, instant: bool(row["created_at"] >= instant),
+        "createdBefore": lambda row, instant: bool(row["created_at"] < instant),
+    },
 }
 """A member that is absent or null lets everything through; an empty list, nothing."""
 
@@ -210,7 +229,7 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
 def fits(table: str, row: Seen, given: Mapping[str, Any]) -> bool:
     """Whether a row fits all that is given; records are ACTIVE unless states are named."""
     tests = FILTERS.get(table, {})
-    if "states" in tests and given.get("states") is None and row["state"] != "ACTIVE":
+    if table in RECORDS and given.get("states") is None and row["state"] != "ACTIVE":
         return False
     return all(tests[name](row, value) for name, value in given.items() if value is not None)
 

@@ -25,6 +25,7 @@ from tests.oracle.executor import contract
 _TOTALS = "has an oracle of its own, over random ledgers; tests/graphql/plain_totals.py"
 
 LEFT_OUT: Mapping[str, str] = {
+    "Proposal.ageSeconds": "goes with the clock; tests/graphql/test_proposals.py",
     "Query.transferTotals": _TOTALS,
     "Archive.transferTotals": _TOTALS,
     "Query.accessLog": "grows with every question; tests/graphql/test_access_log.py",

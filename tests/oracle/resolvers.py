@@ -42,6 +42,7 @@ ORDERS: Mapping[str, tuple[Order, ...]] = {
     "citation": (*reversed(_both("PUBLISHED", "published_earliest", "id")), *_CREATED, _UPDATED),
     "claim": (*_CREATED, _UPDATED),
     "changeset": tuple(reversed(_both("POSITION", "position"))),
+    "proposal": (*_CREATED, *_both("UPDATED", "updated_at", "id")),
 }
 """The orders of each list; the first is what a list has when none is asked for."""
 
@@ -76,7 +77,7 @@ _RECORD_LISTS = {
 }
 
 LISTINGS: Mapping[str, Mapping[str, Listing]] = {
-    "Query": _READING_LISTS,
+    "Query": {**_READING_LISTS, "proposals": _all("proposal")},
     "Archive": _READING_LISTS,
     "Record": _RECORD_LISTS,
     "Actor": {
@@ -405,6 +406,65 @@ def _lost_by(redaction: Seen, _arguments: Arguments) -> str | None:
     return None if redaction["version"] is None else redaction.marked(redaction["scope"])
 
 
+# --- proposals ----------------------------------------------------------------
+
+
+def _draft(proposal: Seen, table: str) -> list[Seen]:
+    """Return the rows of a table that belong to the draft which stands, in their order."""
+    key = proposal["id"], proposal["revision"]
+    found = [row for row in proposal.every(table) if (row["proposal"], row["revision"]) == key]
+    return sorted(found, key=lambda row: row["place"]) if table == "proposal_step" else found
+
+
+def _input(proposal: Seen, _arguments: Arguments) -> Any:
+    (draft,) = _draft(proposal, "proposal_draft")
+    return json.loads(draft["input"])
+
+
+def _asked_reason(proposal: Seen, arguments: Arguments) -> Any:
+    content = _input(proposal, arguments)
+    return None if content is None else content["reason"]
+
+
+def _changes_asked(step: Seen, _arguments: Arguments) -> list[Mapping[str, Any]]:
+    own = ("proposal", "revision", "record_id")
+    found = [
+        row for row in step.every("proposal_change") if all(row[name] == step[name] for name in own)
+    ]
+    return [
+        {"field": row["field"], "before": json.loads(row["before"]),
+         "after": json.loads(row["after"])}
+        for row in sorted(found, key=lambda row: row["place"])
+    ]  # fmt: skip
+
+
+def _events(proposal: Seen, _arguments: Arguments) -> list[Seen]:
+    found = [row for row in proposal.every("proposal_event") if row["proposal"] == proposal["id"]]
+    return sorted(found, key=lambda row: row["place"])
+
+
+def _said(event: Seen, _arguments: Arguments) -> str | None:
+    if event["position"] is None:
+        return event["note"]
+    review = json.loads(event.tables.headers[event["position"], "review"])
+    return None if review is None else review["note"]
+
+
+def _proposal_counts(of: Seen, _arguments: Arguments) -> list[Mapping[str, Any]]:
+    found: dict[tuple[str, str], list[Seen]] = {}
+    for row in of.every("proposal"):
+        found.setdefault((row["state"], row["newsroom"]), []).append(row)
+    return [
+        {
+            "state": state,
+            "newsroom": of.one("newsroom", newsroom),
+            "count": len(rows),
+            "oldestAt": min(row["created_at"] for row in rows),
+        }
+        for (state, newsroom), rows in sorted(found.items())
+    ]
+
+
 # --- roots --------------------------------------------------------------------
 
 
@@ -420,6 +480,8 @@ def node(of: Seen, wanted: str) -> Seen | None:
     if of.moment is None and position is not None and position > of.tables.head:
         return None
     moment = position if of.moment is None else of.moment
+    if kind == "proposal" and moment is not None:
+        return None
     if kind.endswith("."):
         return findings.of_field(of.at(moment), *finding_parts(wanted))
     return of.at(moment).one(kind, plain_id(wanted))
@@ -510,7 +572,41 @@ _NAMED: Mapping[str, Resolver] = {
 _MEASURE = ("amount", "lower", "upper", "approximate", "unit", "verbatim")
 
 _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
-    "Query": {**_READING, "archive": _archive, "viewer": _viewer},
+    "Query": {
+        **_READING,
+        "archive": _archive,
+        "viewer": _viewer,
+        "proposal": _of_kind("proposal"),
+        "proposalCounts": _proposal_counts,
+    },
+    "Proposal": {
+        "id": _marked(),
+        **_columns("state", "revision", "created_at", "updated_at", "decided_at"),
+        **_links("newsroom", "newsroom"),
+        **_links("editor", "editor"),
+        "reason": _asked_reason,
+        "input": _input,
+        "basedOn": lambda row, _: _draft(row, "proposal_draft")[0]["based_on"],
+        "isRedacted": lambda row, _: _draft(row, "proposal_draft")[0]["input"] == "null",
+        "steps": lambda row, _: _draft(row, "proposal_step"),
+        "events": _events,
+        "changeset": lambda row, _: row.changeset(row["changeset"]),
+    },
+    "ProposedReason": _members("code", "note", "internalNote"),
+    "ProposedStep": {
+        **_columns("record_id", "version", "action"),
+        "changes": _changes_asked,
+        "record": lambda row, _: record(row, row["record_id"]),
+    },
+    "ProposedChange": _members("field", "before", "after"),
+    "ProposalEvent": {
+        **_columns("kind", "revision", "at"),
+        **_links("editor", "editor"),
+        **_links("newsroom", "newsroom"),
+        "note": _said,
+        "changeset": lambda row, _: row.changeset(row["position"]),
+    },
+    "ProposalCount": _members("state", "newsroom", "count", "oldestAt"),
     "Archive": {
         **_READING,
         "position": lambda archive, _: archive.moment,
@@ -629,6 +725,8 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         **_links("editor", "editor"),
         "editorName": lambda row, _: _header(row, "editorName"),
         **_links("newsroom", "newsroom", "on_behalf_of"),
+        **_links("editor", "contributor"),
+        "proposal": lambda row, _: row.at(None).one("proposal", row["proposal"]),
         "reverts": lambda row, _: row.changeset(row["reverts"]),
         "revertedBy": _reverted_by,
         "internalNote": lambda row, _: _header(row, "internalNote"),

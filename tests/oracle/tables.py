@@ -20,10 +20,11 @@ Row = Mapping[str, Any]
 
 RECORDS = ("actor", "item", "transfer", "citation", "claim")
 VERSIONED = (*RECORDS, "derivation")
-NODES = (*RECORDS, "changeset", "editor", "newsroom")
+NODES = (*RECORDS, "changeset", "editor", "newsroom", "proposal")
 READ = (
     *VERSIONED, "changeset", "revision", "change", "header", "editor", "newsroom", "head",
-    "redaction", "redaction_target",
+    "redaction", "redaction_target", "proposal", "proposal_draft", "proposal_step",
+    "proposal_change", "proposal_event",
 )  # fmt: skip
 
 
@@ -92,6 +93,7 @@ class Tables:
             "changeset": [row["id"] for row in changesets],
             "newsroom": _by_name(self.rows["newsroom"]),
             "editor": _by_name(self.rows["editor"]),
+            "proposal": sorted(row["id"] for row in self.rows["proposal"]),
         }
 
 

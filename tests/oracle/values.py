@@ -60,7 +60,8 @@ _IDS: Mapping[str, tuple[str, ...]] = {
     "records": RECORDS,
     "ActorFilter.partOf": ("actor",),
     "TransferFilter.partOf": ("transfer",),
-    **{f"{kind.capitalize()}Filter.ids": (kind,) for kind in RECORDS},
+    "proposal": ("proposal",),
+    **{f"{kind.capitalize()}Filter.ids": (kind,) for kind in (*RECORDS, "proposal")},
 }
 """The kinds of id that an argument or a member is asked with."""
 

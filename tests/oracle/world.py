@@ -92,6 +92,7 @@ def _edges(desk: Newsroom) -> None:
     _came_and_went(desk)
     _repeated(desk)
     _redacted(desk)
+    _proposed(desk)
 
 
 def _dated(desk: Newsroom) -> None:
@@ -199,3 +200,32 @@ def _redacted(desk: Newsroom) -> None:
         desk.submit({"reason": reason, "operations": [desk.on(transfer, "retract")]})
         desk.restore(transfer)
     admin.redact(header=(desk.head() - 1, ["INTERNAL_NOTE"]))
+
+
+def _proposed(desk: Newsroom) -> None:
+    """Proposals in every state, of two newsrooms; one is redacted, one adds what is not there."""
+    wire = Newsroom.founded(desk.engine, "Baltic Wire", Role.CONTRIBUTOR, house=False)
+    horses, goats = desk.add_transfer("Horses", quantity=30), desk.add_transfer(PROSE[:40])
+    made = [
+        wire.propose(wire.setting(horses, quantity=number), reason=PROSE, message=PROSE).proposal
+        for number in (24, 25, 26)
+    ]
+    new = wire.propose(
+        {"addActor": {"ref": "#new", "name": "Not there", "kind": "GROUP"}},
+        wire.on(goats, "retract"),
+    ).proposal
+    desk.colleague("Bo").propose(desk.setting(goats, summary="By the house."))
+    secret = wire.propose(wire.setting(goats, summary=PROSE)).proposal
+    accepted, rejected, returned = (one or "" for one in made)
+    desk.review(accepted, "ACCEPT", PROSE)
+    desk.review(rejected, "REJECT", "No.")
+    desk.review(returned, "RETURN", PROSE)
+    wire.propose_again(returned, wire.setting(horses, origin="Here"))
+    desk.review(returned, "COMMENT", "Better.", revision=2)
+    wire.withdraw(wire.propose(wire.setting(goats, origin="There")).proposal or "")
+    desk.review(new or "", "RETURN", "Which?")
+    desk.revise(goats, summary="A secret.")
+    admin = desk.colleague("Ede", Role.ADMIN)
+    admin.redact(goats, fields=["summary"])
+    admin.redact(header=(desk.head() - 2, ["REVIEW"]))
+    assert desk.proposal(secret or "")["state"] == "OPEN"
