@@ -315,15 +315,26 @@ class _Payload:
         return self._assembled(plain, finished)
 
     async def turned_down(self, refusals: Sequence[Refusal], proposal: str) -> orjson.Fragment:
-        """Return the payload of a refusal, with the proposal as it stands."""
+        """Return the payload of a refusal, with the proposal as it stands: one statement."""
+        concerned = _concerned(refusals)
+        errors, shown = self._table_part_of_errors(), self._read_selections()
+        members: Sequence[tuple[str, bytes]] = ()
+        if errors or shown:
+            plan = self._made(
+                {**shown, **errors}, Scope("head", "head", Moment(moment_parameter()))
+            )
+            given = {**_about(proposal, None), REFUSED: _listed(concerned)}
+            members, _ = await self._context.engine.run(plan, self._context.asked, given)
+        known = _by_place(concerned, [one for one in members if one[0] in errors])
         plain = {
             "refs": [],
             "warnings": [],
-            "userErrors": await self._errors(refusals),
+            "userErrors": _shown_errors(refusals, known),
             "leafHash": None,
             "checkpoint": await self._checkpoint(),
         }
-        return self._assembled(plain, await self._read(_about(proposal, None)))
+        finished = _fragments([one for one in members if one[0] not in errors])
+        return self._assembled(plain, finished)
 
     # --- refused ---------------------------------------------------------------
 
@@ -349,35 +360,17 @@ class _Payload:
 
     async def _errors(self, refusals: Sequence[Refusal]) -> list[dict[str, Any]]:
         known = await self._known_of(refusals) if refusals else {}
-        return [
-            {
-                "code": one.code,
-                "message": one.message,
-                "path": [str(step) for step in one.path],
-                "conflict": _conflict(one),
-                **known.get(place, {}),
-            }
-            for place, one in enumerate(refusals)
-        ]
+        return _shown_errors(refusals, known)
 
     async def _known_of(self, refusals: Sequence[Refusal]) -> dict[int, dict[str, Any]]:
         """Return what the tables know about the records of the refusals, by place."""
-        selected = self._table_part_of_errors()
-        about = [
-            (place, {"id": record_id, "version": getattr(one, "based_on", 2**31 - 1)})
-            for place, one in enumerate(refusals)
-            if (record_id := getattr(one, "record_id", None)) is not None
-        ]
+        selected, concerned = self._table_part_of_errors(), _concerned(refusals)
         if not selected:
             return {}
-        listed = orjson.dumps([found for _, found in about]).decode()
         plan = self._made(selected, Scope("head", "head", Moment()))
-        members, _ = await self._context.engine.run(plan, self._context.asked, {REFUSED: listed})
-        known: dict[int, dict[str, Any]] = {}
-        for key, value in members:
-            for (place, _), found in zip(about, orjson.loads(value), strict=True):
-                known.setdefault(place, {})[key] = found
-        return {place: {_KNOWN: found} for place, found in known.items()}
+        given = {REFUSED: _listed(concerned)}
+        members, _ = await self._context.engine.run(plan, self._context.asked, given)
+        return _by_place(concerned, members)
 
     def _table_part_of_errors(self) -> Selections:
         """Return the selections of userErrors if any of them reads from the tables."""
@@ -431,6 +424,48 @@ class _Payload:
 
 
 _KNOWN = "known to the tables"
+
+
+_Concerned: TypeAlias = Sequence[tuple[int, Mapping[str, Any]]]
+"""The records of refusals: id and version, each with the place of its refusal."""
+
+
+def _concerned(refusals: Sequence[Refusal]) -> _Concerned:
+    return [
+        (place, {"id": record_id, "version": getattr(one, "based_on", 2**31 - 1)})
+        for place, one in enumerate(refusals)
+        if (record_id := getattr(one, "record_id", None)) is not None
+    ]
+
+
+def _listed(concerned: _Concerned) -> str:
+    return orjson.dumps([found for _, found in concerned]).decode()
+
+
+def _by_place(
+    concerned: _Concerned, members: Sequence[tuple[str, bytes]]
+) -> dict[int, dict[str, Any]]:
+    """Return what the tables say of each refusal, by its place."""
+    known: dict[int, dict[str, Any]] = {}
+    for key, value in members:
+        for (place, _), found in zip(concerned, orjson.loads(value), strict=True):
+            known.setdefault(place, {})[key] = found
+    return {place: {_KNOWN: found} for place, found in known.items()}
+
+
+def _shown_errors(
+    refusals: Sequence[Refusal], known: Mapping[int, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": one.code,
+            "message": one.message,
+            "path": [str(step) for step in one.path],
+            "conflict": _conflict(one),
+            **known.get(place, {}),
+        }
+        for place, one in enumerate(refusals)
+    ]
 
 
 def _about(proposal: str, position: int | None) -> dict[str, Any]:

@@ -114,6 +114,7 @@ LOG = {
 }  # fmt: skip
 RESOLVED = {
     "Query", "Mutation", "Viewer", "ActReach", "CommitPayload", "UserError", "Warning", "Ref",
+    "ProposalPayload", "FieldConflict",
     "Upserted", *LOG,
 }  # fmt: skip
 """Types of which some fields are not the tables' to answer."""
@@ -143,7 +144,8 @@ def test_the_fields_that_are_not_read_from_the_tables_are_these() -> None:
     assert unread("CommitPayload") == {
         "refs", "warnings", "skipped", "upserts", "leafHash", "checkpoint",
     }  # fmt: skip
-    assert unread("UserError") == {"code", "message", "path"}
+    assert unread("UserError") == {"code", "message", "path", "conflict"}
+    assert unread("ProposalPayload") == {"refs", "warnings", "leafHash", "checkpoint"}
 
 
 # --- pages ------------------------------------------------------------------------

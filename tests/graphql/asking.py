@@ -236,6 +236,11 @@ def operations() -> list[str]:
     return sorted(file.stem for file in OPERATIONS.glob("*.graphql"))
 
 
+def asker_of(name: str) -> str | None:
+    """Return the role that a document of schema/operations is for; None where anybody may ask."""
+    return "editor" if "proposal" in document(name) else None
+
+
 def document(name: str) -> str:
     """Return a document of schema/operations."""
     return (OPERATIONS / f"{name}.graphql").read_text()

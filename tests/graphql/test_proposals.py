@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.databases import KINDS
-from tests.graphql.asking import NOTE, Ledger, served
+from tests.graphql.asking import NOTE, ROOT, Ledger, served
 from tests.graphql.conftest import Ledgers
 
 SHOWN = """
@@ -244,6 +245,34 @@ def test_four_eyes_can_be_switched_off(ledgers: Ledgers) -> None:
 
     assert done["changeset"]["onBehalfOf"] is None
     assert done["changeset"]["contributor"]["name"] == "Demo editor"
+
+
+# --- the guide ------------------------------------------------------------------
+
+GUIDE = (ROOT / "docs" / "proposals.md").read_text()
+EXAMPLES = re.findall(r"^```graphql\n# by a (\w+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_examples_of_the_guide_do_what_it_says(one: Ledger) -> None:
+    """In their order, with a real transfer and the proposal that the first one makes."""
+    wire = one.partner("Baltic Wire", "contributor")
+    horses = one.add("transfer", title="Horses", quantity=heads("30"))
+    made, answers = "", []
+
+    for who, example in EXAMPLES:
+        asker, role = (wire, "contributor") if who == "contributor" else (one, "editor")
+        example = example.replace("transfer_…", horses).replace("proposal_…", made)
+        answers.append(asker.ask(example, role=role))
+        made = answers[0]["propose"]["proposal"]["id"]
+
+    proposed, revised, own, queue, accepted = answers
+    assert proposed["propose"]["userErrors"] == revised["reviseProposal"]["userErrors"] == []
+    assert revised["reviseProposal"]["proposal"] == {"revision": 2, "state": "OPEN"}
+    assert [one["id"] for one in own["proposals"]["nodes"]] == [made]
+    assert queue["proposalCounts"][0]["count"] == queue["proposals"]["totalCount"] == 1
+    assert accepted["review"]["proposal"] == {"state": "ACCEPTED"}
+    assert accepted["review"]["changeset"]["onBehalfOf"] == {"name": "Baltic Wire"}
+    assert GUIDE.count("```graphql") == len(EXAMPLES)
 
 
 # --- queues ---------------------------------------------------------------------
