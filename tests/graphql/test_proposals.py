@@ -261,8 +261,8 @@ def test_the_examples_of_the_guide_do_what_it_says(one: Ledger) -> None:
 
     for who, example in EXAMPLES:
         asker, role = (wire, "contributor") if who == "contributor" else (one, "editor")
-        example = example.replace("transfer_…", horses).replace("proposal_…", made)
-        answers.append(asker.ask(example, role=role))
+        query = example.replace("transfer_…", horses).replace("proposal_…", made)
+        answers.append(asker.ask(query, role=role))
         made = answers[0]["propose"]["proposal"]["id"]
 
     proposed, revised, own, queue, accepted = answers
