@@ -161,8 +161,11 @@ PROPOSAL: Final = argument_field(
     {"id": (strawberry.ID, "The proposal's id.")},
 )
 
-PROPOSAL_COUNTS: Final = table_field(
+PROPOSAL_COUNTS: Final = argument_field(
+    list[ProposalCount],
     proposed.counts,
     "How many proposals the viewer sees, by state and newsroom; what there is none of is left out.",
+    _MODULE,
+    {},
     size=COUNTS,
 )
