@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.processes import Command
 
 T = TypeVar("T")
 CORRIGENDA = Path(sys.executable).with_name("corrigenda")
@@ -41,7 +42,7 @@ def environment(**variables: str) -> dict[str, str]:
 class Serving:
     """One server process."""
 
-    process: subprocess.Popen[bytes]
+    process: Command
     address: str
 
     def get(self, path: str) -> tuple[int, str]:
@@ -77,12 +78,9 @@ def serving(url: str, *, log: Path | None = None, **variables: str) -> Iterator[
     """Serve a migrated ledger on a free port; what the server says goes to the file `log`."""
     with tempfile.TemporaryDirectory() as folder:
         said = log or Path(folder) / "server.log"
-        with said.open("w") as stream:
-            process = subprocess.Popen(
-                [CORRIGENDA, "serve", "--port", "0"],
-                env=environment(CORRIGENDA_DATABASE_URL=url, **variables),
-                stderr=stream,
-            )
+        said.write_text("")
+        given = environment(CORRIGENDA_DATABASE_URL=url, **variables)
+        process = Command("serve", "--port", "0", environment=given, stderr=said)
         try:
             eventually(lambda: "/graphql" in said.read_text() or process.poll() is not None, 30)
             found = re.search(r"http://\S+(?=/graphql)", said.read_text())

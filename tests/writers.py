@@ -5,7 +5,6 @@ Every writer reads a count and revises it to one more, so that a lost update sho
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from app.domain.decisions import Editing
 from app.domain.errors import Refused
 from app.store import tables
 from tests.driver import Newsroom, heads, opened
+from tests.processes import CONTEXT
 
 TRANSFER = tables.metadata.tables["transfer"]
 
@@ -85,10 +85,7 @@ def write_in_processes(
 ) -> Tally:
     """Let several processes with `writers` threads each make `commits` in all."""
     url = newsroom.engine.url.render_as_string(hide_password=False)
-    # What a process of writers needs is imported once, for all of them.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=CONTEXT) as pool:
         list(pool.map(abs, range(processes)))
         started = time.perf_counter()
         tallies = [
