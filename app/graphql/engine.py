@@ -73,11 +73,14 @@ logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-DOCUMENTS_KEPT: Final = 500_000
-"""Characters of the documents that are kept; parsed, each takes up to 300 bytes."""
+DOCUMENTS_KEPT: Final = 300_000
+"""Characters of the documents that are kept; parsed, each takes about 90 bytes."""
 
-PLANS_KEPT: Final = 4_000_000
-"""Characters of SQL of the plans that are kept; with its plan, each takes about 40 bytes."""
+REFUSED_KEPT: Final = 200_000
+"""Characters of refused documents, and of what is answered to them, that are kept."""
+
+PLANS_KEPT: Final = 1_000_000
+"""Characters of SQL of the plans that are kept; with its plan, each takes about 50 bytes."""
 
 SHORT: Final = 400
 """Characters of a document that is prepared at once; a longer one in a thread beside the loop."""
@@ -256,6 +259,7 @@ class Engine:
         self._documents: Kept[Prepared] = Kept(
             DOCUMENTS_KEPT, lambda source, _: len(source) + _EMPTY
         )
+        self._refused: Kept[Prepared] = Kept(REFUSED_KEPT, _weight_of_refused)
         self.aside = Aside("documents")
         self._plans: Kept[Shaped] = Kept(PLANS_KEPT, lambda _, shaped: shaped.weight)
 
@@ -318,7 +322,7 @@ class Engine:
         queries_only: bool,
     ) -> Asked | Answer:
         """Prepare a request: in the loop where that is short, as it is nearly always."""
-        is_new = source not in self._documents
+        is_new = source not in self._documents and source not in self._refused
         ask = partial(
             self._ask,
             source,
@@ -344,7 +348,7 @@ class Engine:
     ) -> Asked | Answer:
         if len(source) > self._limits.characters:
             check_text(source, self._limits)
-        prepared = self._documents.get(source, lambda: self._prepare(source))
+        prepared = self._prepared(source)
         if prepared.refused is not None:
             return prepared.refused
         name = _operation_name(prepared, operation_name)
@@ -377,6 +381,16 @@ class Engine:
             viewer,
             is_new=is_new,
         )
+
+    def _prepared(self, source: str) -> Prepared:
+        """Return a document from memory, or prepare it; those that are refused take little."""
+        if source in self._documents:
+            return self._documents.get(source, lambda: self._prepare(source))
+        if source in self._refused:
+            return self._refused.get(source, lambda: self._prepare(source))
+        prepared = self._prepare(source)
+        memory = self._documents if prepared.refused is None else self._refused
+        return memory.get(source, lambda: prepared)
 
     def _prepare(self, source: str) -> Prepared:
         """Parse and validate a document; limits come before whatever they protect."""
@@ -669,6 +683,10 @@ def _first_code(body: bytes, answer: Mapping[str, Any], asked: Asked) -> str | N
             # Whoever sent it may not have asked for the code.
             return str(one.get("code", "REFUSED"))
     return None
+
+
+def _weight_of_refused(source: str, prepared: Prepared) -> int:
+    return _EMPTY + len(source) + (0 if prepared.refused is None else len(prepared.refused.body))
 
 
 def _are_many(variables: Mapping[str, Any]) -> bool:

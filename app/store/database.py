@@ -241,15 +241,15 @@ def sqlite_file(url: URL) -> Path:
     return Path(url.database)
 
 
-def read_only_sqlite(url: URL) -> sqlite3.Connection:
-    """Open a SQLite file for reading alone, for the event loop's own thread."""
+def read_only_sqlite(url: URL, *, statements: int = 128) -> sqlite3.Connection:
+    """Open a SQLite file for reading alone; so many prepared statements are kept."""
     file = sqlite_file(url).absolute()
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=ro",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
-        cached_statements=512,
+        cached_statements=statements,
     )
     connection.execute("PRAGMA query_only = ON")
     connection.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_S * 1000}")

@@ -24,8 +24,11 @@ from app.store.aside import THREADS, Aside, note
 from app.store.database import read_only_sqlite
 from app.store.read_limits import READ_TIMEOUT_S, Clock, milliseconds, reached, was_ended
 
-_STATEMENTS = 512
-"""Prepared statements that a connection keeps."""
+_STATEMENTS: Final = 256
+"""Prepared statements that a connection keeps, where they are short."""
+
+_LONG_STATEMENTS: Final = 16
+"""Likewise of statements of SQLite that take long, which are often long themselves."""
 
 AT_ONCE_S: Final = 0.02
 """Seconds in which SQLite may read in the event loop itself."""
@@ -187,7 +190,8 @@ class _Lane:
         self.seconds = seconds
         self.aside = aside
         # One for each thread that may come; threads take turns at them.
-        self.connections = [read_only_sqlite(url) for _ in range(THREADS if aside else 1)]
+        count, kept = (1, _STATEMENTS) if aside is None else (THREADS, _LONG_STATEMENTS)
+        self.connections = [read_only_sqlite(url, statements=kept) for _ in range(count)]
         self._free = [(one, Clock(one, seconds)) for one in self.connections]
 
     def run(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
