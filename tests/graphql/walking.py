@@ -37,6 +37,7 @@ EXAMPLES: Mapping[str, Any] = {
     "Query.changeset.position": 1,
     "Archive.changeset.position": 1,
     "Query.archive.position": 9,
+    "Query.accessLog.orderBy": "AT_ASC",
     "Query.search.text": "Horses",
     "Mutation.commit.input": {
         "reason": REASON, "dryRun": True,
