@@ -320,9 +320,9 @@ def _drafted(
     """Return a draft: decided as if an editor of the house committed it for this newsroom."""
     asked = replace(editing, role=Role.EDITOR, is_house=True, on_behalf_of=None, scopes=None)
     tried = try_within(connection, Submission(body, asked, ids=known), clock=clock)
-    kept = proposals.changing_only(body, tried.steps)
+    kept = proposals.spelled(proposals.changing_only(body, tried.steps), tried.spelled)
     return _Drafted(
-        {**kept, "ids": dict(tried.refs)},
+        {**kept, "ids": dict(tried.ids)},
         tried.steps,
         tried.warnings,
         tried.refs,
@@ -333,11 +333,11 @@ def _drafted(
 def _ids_again(known: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, str]:
     """Return the ids that records keep which a revision adds under the same ref and kind."""
     added = {
-        inner.get("ref"): tag.removeprefix("add").lower()
+        inner.get("ref"): tag.removeprefix("add").removeprefix("upsert").lower()
         for one in body.get("operations") or ()
         if isinstance(one, Mapping)
         for tag, inner in one.items()
-        if str(tag).startswith("add") and isinstance(inner, Mapping)
+        if str(tag).startswith(("add", "upsert")) and isinstance(inner, Mapping)
     }
     return {
         ref: record_id

@@ -68,6 +68,7 @@ from app.domain.upserting import (
     pointed_at,
     renamed,
     settled_on,
+    spelled_out,
     upserts_of,
     what_was_written,
 )
@@ -151,12 +152,17 @@ class Accepting:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What an edit would do, decided and not written; `operations` are those of its body."""
+    """What an edit would do, decided and not written.
 
-    operations: tuple[Operation, ...]
+    `ids` are those that the records it adds are to have, by ref. `spelled` are, by place,
+    the operations that are to be kept in place of upserts (`upserting.spelled_out`).
+    """
+
     steps: tuple[Step, ...]
     refs: Mapping[str, str]
+    ids: Mapping[str, str]
     warnings: tuple[Caution, ...]
+    spelled: Mapping[int, Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +207,7 @@ class _Decided:
     refs: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[Refusal, ...] = ()
     upserts: tuple[Upserted, ...] = ()
+    operations: tuple[Operation, ...] = ()
 
 
 _Parsed: TypeAlias = Commit | Redact | None
@@ -282,38 +289,30 @@ def submit_within(
 def try_within(connection: Connection, submission: Submission, *, clock: Clock = utc_now) -> Tried:
     """Decide an edit against the present, with the records locked, and write nothing.
 
-    Raises `Refused` with all that stands against it.
+    Raises `Refused` with all that stands against it, or where it would change nothing.
     """
     parsed = _parse(submission, clock)
     if parsed is None or isinstance(parsed, Redact):
         raise AssertionError("a revert or a redaction is never asked for")
-    operations = _without_upserts(parsed)
     decided = _decide_operations(connection, submission, parsed)
-    warnings = evidence.warnings(connection, decided.steps, decided.present)
-    return Tried(operations, decided.steps, parsed.refs, tuple(warnings))
+    if not decided.steps:
+        message = "nothing would change: the ledger holds all of it already"
+        raise Refused((InvalidInput(message, path=("operations",)),))
+    added = {one.id for one in decided.operations if isinstance(one, Add)}
+    return Tried(
+        decided.steps,
+        decided.refs,
+        {ref: found for ref, found in decided.refs.items() if found in added},
+        tuple(evidence.warnings(connection, decided.steps, decided.present)),
+        spelled_out(parsed.operations, decided.operations, decided.steps),
+    )
 
 
 def parsed_operations(submission: Submission, *, clock: Clock = utc_now) -> tuple[Operation, ...]:
-    """Return the operations of an edit, parsed."""
+    """Return the operations of an edit that was tried before, and holds no upserts therefore."""
     parsed = _parse(submission, clock)
-    return _without_upserts(parsed) if isinstance(parsed, Commit) else ()
-
-
-def _without_upserts(parsed: Commit) -> tuple[Operation, ...]:
-    """Return the operations of what is only asked for; raise `Refused` for upserts.
-
-    Whoever decides over a proposal has to see what it does, whenever that is.
-    """
-    upserts = upserts_of(parsed.operations)
-    if upserts:
-        raise Refused(tuple(InvalidInput(_NO_UPSERT, path=one.path) for one in upserts))
-    return tuple(one for one in parsed.operations if not isinstance(one, Upsert))
-
-
-_NO_UPSERT: Final = (
-    "a proposal says whether it adds a record or revises one, and which version: upserts are for "
-    "`commit`"
-)
+    operations = parsed.operations if isinstance(parsed, Commit) else ()
+    return tuple(one for one in operations if not isinstance(one, Upsert))
 
 
 def _carry_out(
@@ -578,6 +577,7 @@ def _decide_operations(connection: Connection, submission: Submission, parsed: C
         parsed.reason,
         refs=parsed.refs,
         upserts=_upserted(asked, operations, settled),
+        operations=operations,
     )
 
 

@@ -135,7 +135,7 @@ def is_made_up(ref: str) -> bool:
 
 
 def with_refs(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body with a ref for every record that it adds, so that its id can be kept."""
+    """Return the body with a ref for every record that it may add, so that its id can be kept."""
     operations = body.get("operations")
     if not isinstance(operations, list):
         return dict(body)
@@ -149,7 +149,7 @@ def _added(operations: Sequence[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]
     for one in operations:
         if isinstance(one, Mapping):
             for tag, inner in one.items():
-                if str(tag).startswith("add") and isinstance(inner, Mapping):
+                if str(tag).startswith(("add", "upsert")) and isinstance(inner, Mapping):
                     yield tag, inner
 
 
@@ -175,6 +175,17 @@ def changing_only(body: Mapping[str, Any], steps: Sequence[Step]) -> dict[str, A
             one = {tag: {**inner, "set": given}}  # noqa: PLW2901 - the same operation, with less
         operations.append(one)
     return {**body, "operations": operations}
+
+
+def spelled(
+    body: Mapping[str, Any], spelled_out: Mapping[int, Mapping[str, Any] | None]
+) -> dict[str, Any]:
+    """Return the body with other operations at some places; None takes one out.
+
+    What is kept says what it does: an upsert would do something else each day.
+    """
+    operations = [spelled_out.get(place, one) for place, one in enumerate(body["operations"])]
+    return {**body, "operations": [one for one in operations if one is not None]}
 
 
 def is_claims_alone(steps: Iterable[tuple[str, str]]) -> bool:

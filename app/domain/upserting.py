@@ -14,10 +14,19 @@ from typing import Any, TypeAlias, TypeVar
 
 from app.domain.codes import RecordState, UpsertResult
 from app.domain.decisions import require_state, settled
-from app.domain.errors import InvalidInput, Refusal, WrongState
+from app.domain.errors import InvalidInput, Path, Refusal, WrongState
 from app.domain.kinds import KINDS
-from app.domain.operations import Add, Asked, Merge, Operation, Revise, Upsert, place_of
-from app.domain.records import Record, with_fields
+from app.domain.operations import (
+    Add,
+    Asked,
+    Merge,
+    Operation,
+    Retract,
+    Revise,
+    Upsert,
+    place_of,
+)
+from app.domain.records import Record, Step, kind_name, with_fields
 
 External: TypeAlias = tuple[str, str]
 """Kind and external reference of a record."""
@@ -156,3 +165,40 @@ def what_was_written(
         if place in places:
             result = UpsertResult.ADDED if isinstance(one, Add) else UpsertResult.REVISED
             yield Upserted(place or 0, one.id, result)
+
+
+# --- as an input ----------------------------------------------------------------
+
+
+def spelled_out(
+    asked: Sequence[Asked], settled: Sequence[Operation], steps: Sequence[Step]
+) -> dict[int, dict[str, Any] | None]:
+    """Return, by place, the operations that upserts make others, as an input has them.
+
+    An upsert is the add or the revision that it comes to, with what it changes alone, or
+    None where it changes nothing; what named one that is there names it by its id.
+    """
+    held = {place_of(one) or 0: one for one in settled}
+    refs = {one.id: one.ref for one in settled if isinstance(one, Add) and one.ref is not None}
+    changed = {one.path: {change.field for change in one.changes} for one in steps}
+    return {
+        place: None if (found := held.get(place)) is None else _spelled(found, refs, changed)
+        for place, one in ((place_of(one) or 0, one) for one in asked)
+        if held.get(place) != one
+    }
+
+
+def _spelled(
+    one: Operation, refs: Mapping[str, str], changed: Mapping[Path, set[str]]
+) -> dict[str, Any]:
+    title = KINDS[kind_name(one.id)].title
+    if isinstance(one, Add):
+        named = {} if one.ref is None else {"ref": one.ref}
+        return {f"add{title}": {**named, **_replaced(dict(one.fields), refs)}}
+    based = {"id": one.id, "version": one.version}
+    if isinstance(one, Revise):
+        given = {name: value for name, value in one.given.items() if name in changed[one.path]}
+        return {f"revise{title}": {**based, "set": _replaced(given, refs)}}
+    if isinstance(one, Merge):
+        return {"merge": {**based, "into": one.into}}
+    return {"retract" if isinstance(one, Retract) else "restore": based}

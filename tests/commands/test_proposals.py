@@ -90,6 +90,39 @@ def test_what_a_partner_proposes_becomes_a_changeset_of_the_reviewer(
     assert everything_holds(house.engine) == done.position
 
 
+@ON_BOTH
+def test_a_partner_proposes_its_feed_by_its_own_references(
+    house: Newsroom, partner: Newsroom
+) -> None:
+    """What is kept are adds and revisions, of what differs alone: it says what it does."""
+    giver = {
+        "upsertActor": {"externalRef": "A1", "ref": "#a", "set": {"name": "R", "kind": "STATE"}}
+    }
+
+    def transfer(**fields: Any) -> dict[str, Any]:
+        given = {"title": "Horses", "giver": "#a", **fields}
+        return {"upsertTransfer": {"externalRef": "T1", "ref": "#t", "set": given}}
+
+    first = partner.propose(giver, transfer(quantity=heads(30)))
+    house.review(first.proposal or "", "ACCEPT")
+    horses = first.refs["#t"]
+    house.revise(horses, stage="DELIVERED")
+    claim_of_it = {"addClaim": {**claim("#t", house.add_citation())["addClaim"]}}
+    again = partner.propose(giver, transfer(quantity=heads(24)), claim_of_it)
+    house.revise(horses, route="By rail")
+    house.review(again.proposal or "", "ACCEPT")
+    idle = refused(partner.propose, giver, transfer())
+
+    assert house.quantities(horses) == [30, 24]
+    assert house.held(horses, "stage") == "DELIVERED"
+    assert house.record(horses).newsroom == partner.editing.newsroom
+    assert house.held(horses, "giver") == first.refs["#a"]
+    assert again.refs["#t"] == horses
+    assert (idle.code, idle.path) == ("INVALID_INPUT", ("operations",))
+    assert house.counts()["claim"] == 1
+    everything_holds(house.engine)
+
+
 def test_a_proposal_writes_nothing_until_it_is_accepted(house: Newsroom, partner: Newsroom) -> None:
     horses = house.add_transfer(quantity=30)
     before = house.head()
