@@ -27,7 +27,9 @@ LINE_LIMIT: Final = 64 * 2**20
 _DEPTH_LIMIT: Final = 32
 _NAME_LIMIT: Final = 500
 _MEMBERS: Final = ("input", "kind", "ids", "origin", "redactions")
-_ORIGIN: Final = ("position", "recordedAt", "editor", "newsroom", "ledger", "kind")
+_ORIGIN: Final = (
+    "position", "recordedAt", "editor", "newsroom", "ledger", "kind", "contributor", "onBehalfOf",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

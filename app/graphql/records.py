@@ -239,6 +239,12 @@ class Origin:
     kind: str | None = table_field(
         trail.origin_member("kind"), "The kind of edit that it was there."
     )
+    contributor: str | None = table_field(
+        trail.origin_member("contributor"), "Who had asked for it there, by a proposal."
+    )
+    on_behalf_of: str | None = table_field(
+        trail.origin_member("onBehalfOf"), "On whose behalf it was made there."
+    )
 
 
 @strawberry.type(description="One accepted edit: who, when, why, and what it did.")

@@ -143,7 +143,7 @@ FIELDS: Final[Rules] = {
         Act.READ_TRAFFIC: """at editor newsroom keyId kind operation document cost position code
             withinMs missed"""
     },
-    "Origin": {Act.READ: "ledger position recordedAt editor newsroom kind"},
+    "Origin": {Act.READ: "ledger position recordedAt editor newsroom kind contributor onBehalfOf"},
     "Reason": {Act.READ: "code note"},
     "Redaction": {
         Act.READ: """position authority recordedAt reason changeset recordId version field

@@ -175,14 +175,17 @@ def _origin(stored: store.Stored, ledger: str) -> dict[str, Any]:
 
 
 def _own_origin(stored: store.Stored, ledger: str) -> dict[str, Any]:
-    return {
+    origin = {
         "position": stored.position,
         "recordedAt": stored.recorded_at,
         "editor": stored.headers["editorName"],
         "newsroom": stored.newsroom,
         "ledger": ledger,
         "kind": stored.kind,
+        "contributor": stored.contributor,
+        "onBehalfOf": stored.on_behalf_of,
     }
+    return {name: value for name, value in origin.items() if value is not None}
 
 
 def _line(

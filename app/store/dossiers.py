@@ -42,6 +42,9 @@ _RECORDS: Final = 200
 class Stored:
     """One changeset as it is stored; `headers` are its prose, by name.
 
+    `contributor` asked for it by a proposal; `on_behalf_of` is that one's newsroom, or whose
+    words else were entered.
+
     `targets` are what a redaction took, by its `authority`; other kinds have neither.
     """
 
@@ -50,6 +53,8 @@ class Stored:
     kind: str
     reason_code: str
     newsroom: str
+    on_behalf_of: str | None
+    contributor: str | None
     headers: Mapping[str, Any]
     made: tuple[Made, ...]
     authority: str | None = None
@@ -91,9 +96,18 @@ def changesets(connection: Connection, first: int, last: int) -> Iterator[list[S
 def _changesets(connection: Connection, first: int, last: int) -> list[Stored]:
     headers = _headers(connection, first, last)
     made = _made(connection, first, last)
+    behalf, asked = _newsroom.alias("behalf"), _T["editor"].alias("asked")
     query = (
-        sa.select(_changeset, _newsroom.c.name.label("newsroom_name"), _redaction.c.authority)
+        sa.select(
+            _changeset,
+            _newsroom.c.name.label("newsroom_name"),
+            behalf.c.name.label("behalf_name"),
+            asked.c.name.label("contributor_name"),
+            _redaction.c.authority,
+        )
         .join_from(_changeset, _newsroom, _changeset.c.newsroom == _newsroom.c.id)
+        .outerjoin(behalf, behalf.c.id == _changeset.c.on_behalf_of)
+        .outerjoin(asked, asked.c.id == _changeset.c.contributor)
         .outerjoin(_redaction, _redaction.c.position == _changeset.c.position)
         .where(_changeset.c.position.between(first, last))
         .order_by(_changeset.c.position)
@@ -105,6 +119,8 @@ def _changesets(connection: Connection, first: int, last: int) -> list[Stored]:
             kind=row["kind"],
             reason_code=row["reason_code"],
             newsroom=row["newsroom_name"],
+            on_behalf_of=row["behalf_name"],
+            contributor=row["contributor_name"],
             headers=headers[row["position"]],
             made=tuple(made[row["position"]]),
             authority=row["authority"],

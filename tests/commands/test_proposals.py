@@ -13,9 +13,11 @@ from sqlalchemy import Engine
 
 from app.domain.codes import ChangesetKind, Role
 from app.domain.errors import Forbidden, ProposalConflict, Refused
+from app.reads.dossiers import export, part
+from app.store.dossiers import reading
 from tests.checks import everything_holds
 from tests.databases import KINDS, Databases
-from tests.driver import Newsroom, T, heads, opened, refusals, refused
+from tests.driver import Newsroom, T, heads, imports, opened, refusals, refused
 
 
 @pytest.fixture(params=["sqlite"])
@@ -246,6 +248,22 @@ def test_a_retraction_of_what_was_corrected_since_goes_through(
 
     assert house.record(horses).state == "RETRACTED"
     assert everything_holds(house.engine) == house.head()
+
+
+def test_an_export_tells_who_asked_for_it(house: Newsroom, partner: Newsroom) -> None:
+    """As the statement of the ledger that it comes from, in a dossier that can be loaded."""
+    made = partner.propose({"addActor": {"name": "Estonia", "kind": "STATE"}}).proposal or ""
+    position = house.review(made, "ACCEPT").position or 0
+
+    with reading(house.engine.url) as connection:
+        lines = export(connection, part(connection, "here", first=position, last=position))
+        line = json.loads([*lines][-1])
+
+    assert line["origin"]["contributor"] == partner.editing.name
+    assert line["origin"]["onBehalfOf"] == "Baltic Wire"
+    assert line["origin"]["editor"] == house.editing.name
+    imports(house, {**line, "ids": {}}, {})
+    assert house.origin(house.head()) == line["origin"]
 
 
 # --- decisions ------------------------------------------------------------------

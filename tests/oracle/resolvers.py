@@ -744,7 +744,16 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "recordId": _lost_by,
     },
     "Reason": _members("code", "note"),
-    "Origin": _members("ledger", "position", "recordedAt", "editor", "newsroom", "kind"),
+    "Origin": _members(
+        "ledger",
+        "position",
+        "recordedAt",
+        "editor",
+        "newsroom",
+        "kind",
+        "contributor",
+        "onBehalfOf",
+    ),
     "Revision": {
         "recordId": _marked("record_id"),
         **_columns("version", "position", "action"),
