@@ -23,11 +23,13 @@ from graphql import (
     ExecutionResult,
     FieldNode,
     GraphQLError,
+    GraphQLField,
     GraphQLSyntaxError,
     NoFragmentCyclesRule,
     OperationType,
     assert_valid_schema,
     execute,
+    get_named_type,
     get_variable_values,
     parse,
     validate,
@@ -642,13 +644,22 @@ def _under_key(asked: Asked, key: str | None) -> Asked:
     if key is None or definition.operation is not OperationType.MUTATION:
         return asked
     selected = asked.operation.collect([definition.selection_set], root, asked.variables)
-    count = sum(nodes[0].name.value != "__typename" for nodes in selected.values())
-    if count != 1:
+    names = [nodes[0].name.value for nodes in selected.values()]
+    names = [name for name in names if name != "__typename"]
+    if len(names) != 1:
         raise BadRequest(
-            f"the Idempotency-Key header goes with one mutation a request, this one has {count}; "
-            "send each by itself, or give each an idempotencyKey in its input"
+            f"the Idempotency-Key header goes with one mutation a request, this one has "
+            f"{len(names)}; send each by itself, or give each an idempotencyKey in its input"
         )
+    if not takes_key(root.fields[names[0]]):
+        raise BadRequest(f"{names[0]} takes no idempotency key; send it without one")
     return replace(asked, idempotency_key=key)
+
+
+def takes_key(mutation: GraphQLField) -> bool:
+    """Whether a mutation can be sent again under a key: a header must not promise what is not."""
+    given = [get_named_type(one.type) for one in mutation.args.values()]
+    return any("idempotencyKey" in getattr(one, "fields", {}) for one in given)
 
 
 def _raise_about_key(errors: Sequence[GraphQLError]) -> None:

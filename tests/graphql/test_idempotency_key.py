@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from graphql import build_schema
 
 from app.commands import access
+from app.graphql.engine import takes_key
 from app.store.access import editors
 from tests.driver import opened
 from tests.graphql.asking import COMMIT, NOTE, REVERT, Ledger, served
@@ -146,3 +148,29 @@ def test_quotes_in_a_key_are_escaped(ledger: Ledger) -> None:
     written = sent(ledger, None, adding(idempotencyKey='say "once" \\ only')).json()
 
     assert sent(ledger, '"say \\"once\\" \\\\ only"', adding()).json() == written
+
+
+def test_a_proposal_may_be_sent_again_like_any_edit(ledger: Ledger) -> None:
+    propose = """mutation ($input: ProposeInput!) { propose(input: $input) {
+      proposal { id } userErrors { code } } }"""
+    first = sent(ledger, KEY, adding(), query=propose, role="contributor")
+
+    again = sent(ledger, KEY, adding(), query=propose, role="contributor")
+    other = sent(ledger, KEY, adding("Ukraine"), query=propose, role="contributor")
+
+    assert first.json()["data"]["propose"]["proposal"] is not None
+    assert again.json()["data"] == first.json()["data"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert fault(other) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_a_header_promises_nothing_of_a_mutation_that_takes_no_key(ledger: Ledger) -> None:
+    mutation = build_schema(
+        "type Query { q: Int } input A { idempotencyKey: String } input B { x: Int } "
+        "type Mutation { a(input: A!): Int b(input: B!): Int c: Int }"
+    ).mutation_type
+
+    assert mutation is not None
+    assert {name: takes_key(field) for name, field in mutation.fields.items()} == {
+        "a": True, "b": False, "c": False,
+    }  # fmt: skip
