@@ -18,10 +18,13 @@ ENTRY: Final = 10
 """Units that every request is charged."""
 
 MILLISECOND: Final = 100
-"""Units for each millisecond that the server's processor worked on a request."""
+"""Units for each millisecond that the processor worked on a request."""
+
+KILOBYTE: Final = 4
+"""Units for each 1,000 bytes of a body."""
 
 NEW: Final = 5
-"""How many times the processor counts where a document was prepared that was not known."""
+"""How many times the work counts where a document was prepared that was not known."""
 
 REFUSED: Final = 10
 """How many times it counts where a document was refused: nobody is served by that work."""
@@ -89,9 +92,12 @@ class Budget:
         self.full_at = max(full_at, 0.0) + self.untold
 
 
-def price(cost: int, seconds: float, *, is_new: bool = False, is_refused: bool = False) -> float:
-    """Return what a request is charged: entry, the objects of its answer, the processor's time."""
+def price(
+    cost: int, seconds: float, *, size: int = 0, is_new: bool = False, is_refused: bool = False
+) -> float:
+    """Return what a request is charged: entry, the bytes of its body, its answer, the work."""
     work = seconds * 1000 * MILLISECOND
+    entry = ENTRY + size * KILOBYTE / 1000
     if is_refused:
-        return ENTRY + max(work * REFUSED, REFUSED_AT_LEAST)
-    return ENTRY + cost + (work * NEW if is_new else work)
+        return entry + max(work * REFUSED, REFUSED_AT_LEAST)
+    return entry + cost + (work * NEW if is_new else work)

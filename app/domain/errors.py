@@ -43,6 +43,7 @@
     │   │   └── TooCostly         TOO_COSTLY
     │   ├── IntrospectionOff      INTROSPECTION_DISABLED
     │   ├── ReadTimedOut          READ_TIMED_OUT
+    │   ├── BudgetSpent           RATE_LIMITED
     │   ├── IdempotencyInProgress IDEMPOTENCY_IN_PROGRESS
     │   ├── IdempotencyMismatch   IDEMPOTENCY_KEY_REUSED
     │   ├── Unauthenticated       UNAUTHENTICATED
@@ -423,6 +424,15 @@ class IntrospectionOff(WrongRequest):
     """A question about the schema, on a server that does not answer it."""
 
     code = "INTROSPECTION_DISABLED"
+
+
+class BudgetSpent(WrongRequest):
+    """A request whose client has spent a budget while it waited."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self) -> None:
+        super().__init__("your other requests have spent the budget; RateLimit tells when to ask")
 
 
 class ReadTimedOut(WrongRequest):

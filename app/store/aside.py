@@ -7,6 +7,9 @@ for little is answered meanwhile. Its time is noted in the meter of the request.
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
@@ -15,24 +18,33 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from app.domain.errors import BudgetSpent
+
 T = TypeVar("T")
 
 THREADS: Final = 2
+_NICE: Final = 10
 
 
 @dataclass(slots=True)
 class Meter:
     """Seconds that were worked for one request outside of the event loop: here, in a database.
 
-    `client` is whoever asks, among others who wait as well.
+    `client` is whoever asks, among others who wait as well; `is_spent` tells whether
+    there is anything left to work for it.
     """
 
     client: Hashable = None
+    is_spent: Callable[[], bool] = bool
     seconds: float = 0.0
 
 
 METER: Final[ContextVar[Meter | None]] = ContextVar("METER", default=None)
 """The meter of the request that is being answered."""
+
+
+ELSEWHERE: Final = 0.25
+"""What a second counts that PostgreSQL took: it has processors of its own, and waits."""
 
 
 def note(seconds: float) -> None:
@@ -42,19 +54,33 @@ def note(seconds: float) -> None:
         meter.seconds += seconds
 
 
+def _give_way() -> None:
+    """Let every other thread and process have the processor first, on Linux."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
 class Aside:
     """Two threads, of which one client has one at a time: others do not wait for it."""
 
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+    def __init__(self, name: str, *, gives_way: bool = False) -> None:
+        self._pool = ThreadPoolExecutor(
+            THREADS, thread_name_prefix=name, initializer=_give_way if gives_way else None
+        )
         self._at_work: list[Hashable] = []
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[None]]] = OrderedDict()
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, or raise what it raises."""
+        """Return what `work` returns, or raise what it raises.
+
+        Raises `BudgetSpent` where the client has nothing left when its turn comes.
+        """
         meter = METER.get()
         client = None if meter is None else meter.client
         await self._wait(client)
+        if meter is not None and meter.is_spent():
+            self._leave(client)
+            raise BudgetSpent
         seconds = 0.0
 
         def timed() -> T:

@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy.engine import URL
 
 from app.domain.errors import ReadTimedOut, Unready
-from app.store.aside import THREADS, Aside, note
+from app.store.aside import ELSEWHERE, THREADS, Aside, note
 from app.store.database import read_only_sqlite
 from app.store.read_limits import READ_TIMEOUT_S, Clock, milliseconds, reached, was_ended
 
@@ -33,8 +33,10 @@ _LONG_STATEMENTS: Final = 16
 AT_ONCE_S: Final = 0.02
 """Seconds in which SQLite may read in the event loop itself."""
 
-SHORT_SQL: Final = 20_000
-"""Characters of a statement that is read in the event loop itself."""
+SHORT_SQL: Final = 4_000
+"""Characters of a statement that is read in the event loop the first time that it comes."""
+
+_KNOWN: Final = 5_000
 
 SOON_S: Final = 0.25
 """Seconds in which it may read before what takes longer."""
@@ -151,7 +153,7 @@ class PostgresReader:
             raise refusal from fault
         finally:
             self._at_work -= 1
-            note(monotonic() - began)
+            note(ELSEWHERE * (monotonic() - began))
         return row
 
 
@@ -228,7 +230,7 @@ class SqliteReader:
     A statement begins in the event loop. One that has not come to its end within a few
     milliseconds begins anew in a thread, and from there in another one; the next time it
     begins where it came to its end. So what is short never waits for what is long. A
-    statement of many words begins in a thread, as reading it alone takes SQLite long.
+    statement of many words begins in a thread the first time, as reading it takes long.
     """
 
     database = "sqlite"
@@ -238,6 +240,7 @@ class SqliteReader:
         self._timeout = timeout
         self._lanes: Sequence[_Lane] = ()
         self._slow: OrderedDict[str, int] = OrderedDict()
+        self._known: set[int] = set()
 
     async def start(self) -> None:
         """Open the file."""
@@ -245,7 +248,7 @@ class SqliteReader:
             self._lanes = [
                 _Lane(self._url, min(AT_ONCE_S, self._timeout), None),
                 _Lane(self._url, min(SOON_S, self._timeout), Aside("sqlite-soon")),
-                _Lane(self._url, self._timeout, Aside("sqlite-long")),
+                _Lane(self._url, self._timeout, Aside("sqlite-long", gives_way=True)),
             ]
         except sqlite3.Error as fault:
             raise Unready(f"the database file cannot be read: {fault}") from fault
@@ -265,7 +268,10 @@ class SqliteReader:
         if not self._lanes:
             raise AssertionError("the reader has not been started")
         given = tuple(values)
-        first = self._slow.get(sql, 1 if len(sql) > SHORT_SQL else 0)
+        first = self._slow.get(sql, 0)
+        if len(sql) > SHORT_SQL and hash(sql) not in self._known:
+            first = max(first, 1)
+            self._know(sql)
         for place in range(first, len(self._lanes)):
             lane = self._lanes[place]
             try:
@@ -285,6 +291,11 @@ class SqliteReader:
                 self._slow.pop(sql, None)
             return row
         raise AssertionError("the last lane has all the time there is")
+
+    def _know(self, sql: str) -> None:
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known.add(hash(sql))
 
     def _remember(self, sql: str, place: int) -> None:
         self._slow[sql] = place

@@ -39,6 +39,9 @@ from app.web.statuses import (
 BODY_LIMIT: Final = 1_000_000
 """Bytes of a request body, at most."""
 
+TOO_LARGE: Final = 5 * BODY_LIMIT
+"""Bytes that a body is charged as which is larger, and which goes on coming for a while."""
+
 SMALL_BODY: Final = 64_000
 """Bytes of a body that are taken in whatever else is held, and are read in the event loop."""
 
@@ -332,6 +335,8 @@ _UTF_8: Final = (b"utf-8", b"utf8")
 async def _body(headers: Mapping[bytes, bytes], receive: Receive, visit: Visit | None) -> bytes:
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:
+        if visit is not None:
+            visit.size = TOO_LARGE
         raise Wrong("CONTENT_TOO_LARGE", f"a request has at most {BODY_LIMIT} bytes")
     parts: list[bytes] = []
     size = 0
@@ -341,8 +346,10 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive, visit: Visit |
             raise Wrong("BAD_JSON", "the connection was closed before the request was whole")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if visit is not None and size > SMALL_BODY:
-            visit.hold(len(parts[-1]))
+        if visit is not None:
+            visit.size = size if size <= BODY_LIMIT else TOO_LARGE
+            if size > SMALL_BODY:
+                visit.hold(len(parts[-1]))
         if size > BODY_LIMIT:
             raise Wrong("CONTENT_TOO_LARGE", f"a request has at most {BODY_LIMIT} bytes")
         if not message.get("more_body", False):

@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from app.domain.budgets import DEBT, Budget, Policy, price
+from app.domain.errors import BudgetSpent
 from app.store.aside import Meter
 from app.web.statuses import Wrong
 
@@ -310,6 +311,7 @@ class Visit:
     authorization: bytes | None = None
     seconds: float = 0.0
     cost: int = 0
+    size: int = 0
     is_new: bool = False
     is_refused: bool = False
     is_placed: bool = False
@@ -317,7 +319,12 @@ class Visit:
     meter: Meter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.meter = Meter(self.client)
+        self.meter = Meter(self.client, self.is_spent)
+
+    def is_spent(self) -> bool:
+        """Whether the client has nothing left."""
+        budget = self.client.budget
+        return budget is not None and budget.is_spent(self.limiter.clock())
 
     @property
     def wait_s(self) -> int:
@@ -336,8 +343,8 @@ class Visit:
         await self.limiter.wait(self.client)
         self.is_placed = True
         # What went on meanwhile may have taken all that there was.
-        if self.wait_s:
-            raise Wrong("RATE_LIMITED", "your other requests have spent the budget; ask later")
+        if self.is_spent():
+            raise Wrong(BudgetSpent.code, BudgetSpent().message)
 
     def hold(self, size: int) -> None:
         """Note that this many bytes of a body were taken in; raise `Wrong` beyond the room."""
@@ -366,7 +373,9 @@ class Visit:
     def due(self) -> float:
         """What the request is charged so far."""
         seconds = self.seconds + self.meter.seconds
-        return price(self.cost, seconds, is_new=self.is_new, is_refused=self.is_refused)
+        return price(
+            self.cost, seconds, size=self.size, is_new=self.is_new, is_refused=self.is_refused
+        )
 
     def end(self) -> None:
         """Charge for the request, and give its place back."""
