@@ -12,7 +12,7 @@ they look anything up; docs/access.md prints this table, and a test compares the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -116,11 +116,14 @@ def reach(role: Role, act: Act, *, is_house: bool, scopes: frozenset[Act] | None
 _WIDTH: Final = (Reach.NONE, Reach.NEWSROOM, Reach.LEDGER)
 
 
+_KEPT: Final = 1_000
+"""Combinations of a role with scopes whose acts are remembered."""
+
 ANYBODY: Final = frozenset({Act.READ})
 """What needs no key."""
 
 
-@cache
+@lru_cache(_KEPT)
 def reached(
     role: Role, *, is_house: bool, scopes: frozenset[Act] | None = None
 ) -> Mapping[Act, Reach]:
@@ -129,7 +132,7 @@ def reached(
     return MappingProxyType({act: far for act, far in every.items() if far is not Reach.NONE})
 
 
-@cache
+@lru_cache(_KEPT)
 def allowed(role: Role, *, is_house: bool, scopes: frozenset[Act] | None = None) -> frozenset[Act]:
     """Return every act that reaches anywhere."""
     return frozenset(reached(role, is_house=is_house, scopes=scopes))
