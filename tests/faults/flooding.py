@@ -2,7 +2,7 @@
 
     python -m tests.faults.flooding NAME PORT SECONDS
 
-sends the flood of a name from 127.0.0.66 and prints what came back as JSON. The attacker yields
+sends the flood of a name, from an address of its own, and prints what came back as JSON. The attacker yields
 to whatever else runs (`os.nice`), keeps to a rate, and has few connections: it shares the
 processors with the server that it attacks, and must not win by taking those away.
 """
@@ -26,7 +26,9 @@ from typing import Any, Final
 
 from app.domain.keys import new_key
 
-ADDRESS: Final = "127.0.0.66"
+ADDRESS: Final = "127.0.1.{}"
+"""Where a flood comes from, by its number: what the last one spent is not the next one's debt."""
+
 NICE: Final = 10
 PATIENCE: Final = 10.0
 _OPERATIONS: Final = Path(__file__).resolve().parents[2] / "schema" / "operations"
@@ -71,6 +73,7 @@ class Attacker:
     port: int
     until: float
     messages: Iterator[bytes]
+    address: str
     sent: int = 0
     came: Counter[str] = field(default_factory=Counter)
     _next: float = field(default_factory=time.monotonic)
@@ -93,7 +96,7 @@ class Attacker:
         while True:
             try:
                 return await asyncio.open_connection(
-                    "127.0.0.1", self.port, local_addr=(ADDRESS, 0), limit=2**22
+                    "127.0.0.1", self.port, local_addr=(self.address, 0), limit=2**22
                 )
             except OSError:
                 self.came["no connection"] += 1
@@ -445,7 +448,8 @@ def main(name: str, port: int, seconds: float) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
     flood = FLOODS[name]
-    attacker = Attacker(flood, port, time.monotonic() + seconds, flood.messages())
+    address = ADDRESS.format([*FLOODS].index(name) + 1)
+    attacker = Attacker(flood, port, time.monotonic() + seconds, flood.messages(), address)
     asyncio.run(attacker.run())
     print(json.dumps({"sent": attacker.sent, "came": attacker.came}))
 
