@@ -14,7 +14,7 @@ from tests.attacks.attacking import Attack
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "attacks.md"
-FILES = ("graphql", "values", "transport", "access", "log", "output", "supply_chain")
+FILES = ("graphql", "values", "transport", "access", "neighbours", "log", "output", "supply_chain")
 _SECTION = re.compile(
     r"^## .*?`tests/attacks/test_(\w+)\.py`.*?$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL
 )

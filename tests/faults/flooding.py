@@ -2,9 +2,9 @@
 
     python -m tests.faults.flooding NAME PORT SECONDS
 
-sends the flood of a name, from an address of its own, and prints what came back as JSON. The attacker yields
-to whatever else runs (`os.nice`), keeps to a rate, and has few connections: it shares the
-processors with the server that it attacks, and must not win by taking those away.
+sends the flood of a name, from an address of its own, and prints what came back as JSON. The
+attacker yields to whatever else runs (`os.nice`), keeps to a rate, and has few connections: it
+shares the processors with the server that it attacks, and must not win by taking those away.
 """
 
 from __future__ import annotations
