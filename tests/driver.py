@@ -24,7 +24,7 @@ from sqlalchemy import Engine
 from app.commands import proposals
 from app.commands.access import editing_as
 from app.commands.dossiers import load
-from app.commands.submit import Outcome, Submission, fresh_id, instant_text, submit, utc_now
+from app.commands.submit import Outcome, Submission, fresh_id, submit, utc_now
 from app.domain.codes import Action, ChangesetKind, Role
 from app.domain.decisions import Editing
 from app.domain.errors import Refusal, Refused
@@ -102,36 +102,34 @@ class Newsroom:
         *,
         house: bool = True,
     ) -> Newsroom:
-        """Enter a newsroom with one editor: the house, unless it is to be a partner."""
-        now = utc_now()
-        newsroom = fresh_id("newsroom", int(now.timestamp() * 1000))
-        with engine.begin() as connection:
-            access.insert(
-                connection,
-                "newsroom",
-                id=newsroom,
-                name=name,
-                house=house,
-                created_at=instant_text(now),
-            )
-        return cls(engine, Editing("", newsroom, role, "", is_house=house)).colleague("Ann", role)
+        """Enter a newsroom with one editor, in one changeset: the house, unless a partner."""
+        room = fresh_id("newsroom", int(utc_now().timestamp() * 1000))
+        entering = {"addNewsroom": {"ref": "#room", "name": name, "house": house}}
+        founding = cls(engine, Editing("", room, role, "", is_house=house))
+        return founding.colleague("Ann", role, entering)
 
-    def colleague(self, name: str, role: Role | None = None) -> Newsroom:
-        """Enter another editor of the same newsroom."""
-        now = utc_now()
-        given = role or self.editing.role
-        editor = fresh_id("editor", int(now.timestamp() * 1000))
-        with self.engine.begin() as connection:
-            access.insert(
-                connection,
-                "editor",
-                id=editor,
-                newsroom=self.editing.newsroom,
-                name=name,
-                role=given,
-                created_at=instant_text(now),
-            )
-        return replace(self, editing=replace(self.editing, editor=editor, role=given, name=name))
+    def colleague(
+        self, name: str, role: Role | None = None, *before: Mapping[str, Any]
+    ) -> Newsroom:
+        """Enter another editor of the same newsroom, in a changeset of its own."""
+        role = role or self.editing.role
+        editor = fresh_id("editor", int(utc_now().timestamp() * 1000))
+        editing = replace(self.editing, editor=editor, role=role, name=name)
+        room = "#room" if before else editing.newsroom
+        joining = {"addEditor": {"ref": "#it", "newsroom": room, "name": name, "role": role}}
+        submit(
+            self.engine,
+            Submission(
+                {
+                    "reason": {"code": "INITIAL_ENTRY", "note": NOTE},
+                    "operations": [*before, joining],
+                },
+                replace(editing, role=Role.ADMIN, is_house=True),
+                ChangesetKind.ACCESS,
+                ids={"#room": editing.newsroom, "#it": editor},
+            ),
+        )
+        return replace(self, editing=editing)
 
     # --- writing --------------------------------------------------------------
 
@@ -373,6 +371,21 @@ class Newsroom:
         with self.engine.connect() as connection:
             return int(connection.execute(sa.select(T["head"].c.size)).scalar_one())
 
+    def edits(self) -> int:
+        """Return how many changesets are edits, and enter no newsrooms or editors."""
+        kinds = T["changeset"].c.kind
+        query = sa.select(sa.func.count()).where(kinds != ChangesetKind.ACCESS)
+        with self.engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def nth(self, edit: int) -> int:
+        """Return the position of an edit by its number, from 1; also of one yet to come."""
+        position, kind = T["changeset"].c.position, T["changeset"].c.kind
+        query = sa.select(position).where(kind != ChangesetKind.ACCESS).order_by(position)
+        with self.engine.connect() as connection:
+            found = list(connection.execute(query).scalars())
+        return found[edit - 1] if edit <= len(found) else self.head() + edit - len(found)
+
     def changeset(self, position: int) -> Mapping[str, Any]:
         """Return a changeset's row."""
         query = sa.select(T["changeset"]).where(T["changeset"].c.position == position)
@@ -390,10 +403,15 @@ class Newsroom:
             return None if found is None else json.loads(found)
 
     def counts(self) -> dict[str, int]:
-        """Return the number of rows in every table."""
+        """Return the number of rows in every table; of `record`, those of the five kinds."""
+        is_record = T["record"].c.kind.in_(tables.RECORD_TABLES)
         with self.engine.connect() as connection:
             return {
-                name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+                name: connection.execute(
+                    sa.select(sa.func.count())
+                    .select_from(table)
+                    .where(is_record if name == "record" else sa.true())
+                ).scalar_one()
                 for name, table in T.items()
             }
 

@@ -44,11 +44,13 @@ def prepare(
         entered = _entered(connection)
         standing, revoked = stored.digests(connection)
         is_empty = head_position(connection) == 0
-    editors = entered or _enter_editors(engine)
     known = _read(keys_file)
-    held = {role: _key_of(known.get(role), revoked) for role in editors}
+    held = {role.lower(): _key_of(known.get(role.lower()), revoked) for role in Role}
     if held != known:
         _write(keys_file, held)
+    editors = entered or _enter_all(engine, held)
+    if not entered:
+        standing |= {keys.digest(key) for key in held.values()}
     for role, key in held.items():
         if keys.digest(key) not in standing:
             access.enter_key(engine, editors[role], key, label=f"Demo key for {role}")
@@ -69,17 +71,27 @@ def _entered(connection: Connection) -> dict[str, str]:
     return found if len(found) == len(Role) else {}
 
 
-def _enter_editors(engine: Engine) -> dict[str, str]:
-    with engine.connect() as connection:
-        is_there = any(one["name"] == NEWSROOM for one in stored.newsrooms(connection))
-        known = {one["name"]: one["id"] for one in stored.editors(connection)}
-    if not is_there:
-        access.add_newsroom(engine, NEWSROOM, house=True)
-    return {
-        role.lower(): known.get(_name(role))
-        or access.add_editor(engine, _name(role), newsroom=NEWSROOM, role=role)
-        for role in Role
-    }
+def _enter_all(engine: Engine, held: Mapping[str, str]) -> dict[str, str]:
+    """Enter newsroom, editors and keys with one changeset; return the editors by role."""
+    roles = [role.lower() for role in Role]
+    operations: list[Mapping[str, Any]] = [
+        {"addNewsroom": {"ref": "#house", "name": NEWSROOM, "house": True}},
+        *(
+            {"addEditor": {"ref": f"#{role}", "newsroom": "#house", "name": _name(role),
+                           "role": role}}
+            for role in roles
+        ),
+        *(
+            {"createKey": {"ref": f"#{role}-key", "editor": f"#{role}",
+                           "label": f"Demo key for {role}"}}
+            for role in roles
+        ),
+    ]  # fmt: skip
+    secrets = {f"#{role}-key": key for role, key in held.items()}
+    outcome = access.found_ledger(
+        engine, operations, operator="#admin", note="The demo, and who acts in it.", secrets=secrets
+    )
+    return {role: outcome.refs[f"#{role}"] for role in roles}
 
 
 def _name(role: str) -> str:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.domain.kinds import is_access
 from app.domain.records import Step
 from app.log.base64url import encode_base64url
 from app.log.canonical import canonical
@@ -41,9 +42,13 @@ def seal_headers(
 
 
 def seal_step(step: Step) -> SealedStep:
-    """Return a step with each of its changes sealed."""
+    """Return a step with each of its changes sealed; what is told of access is restricted."""
+    restricted = is_access(step.record_id)
     changes = tuple(
-        (canonical(change.before).decode(), seal(change.field, change.after))
+        (
+            canonical(change.before).decode(),
+            seal(change.field, change.after, restricted=restricted),
+        )
         for change in step.changes
     )
     return SealedStep(step, changes)
@@ -61,6 +66,6 @@ def _document(one: SealedStep) -> bytes:
         version=one.step.version,
         action=one.step.action,
         prev=None if before is None else before.entered,
-        public=[sealed.digest for _, sealed in one.changes],
-        restricted=[],
+        public=[sealed.digest for _, sealed in one.changes if not sealed.restricted],
+        restricted=[sealed.digest for _, sealed in one.changes if sealed.restricted],
     )

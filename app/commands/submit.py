@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
-from app.commands import evidence
+from app.commands import changing_access, evidence
 from app.commands.failures import failures_again, kept_of
 from app.commands.idempotent import Keyed, earlier_answer, keyed_by, remember, under_way
 from app.commands.redact import Gaps, decide_redaction, named, redacting
 from app.commands.sealing import revisions_subtree, seal_headers, seal_step
-from app.domain import ids
+from app.domain import access, ids
 from app.domain.codes import Action, ChangesetKind, ErrorPolicy, UpsertResult
 from app.domain.decisions import (
     Editing,
@@ -43,7 +43,7 @@ from app.domain.errors import (
     Unwritable,
     WrongState,
 )
-from app.domain.kinds import KINDS
+from app.domain.kinds import KINDS, is_access
 from app.domain.leaving_out import decide_what_can_be
 from app.domain.operations import (
     Add,
@@ -82,7 +82,7 @@ from app.store.database import (
     write_transaction,
 )
 from app.store.idempotency import Answered
-from app.store.ledger import Clock, Prepared, append, instant_text
+from app.store.ledger import AccessRows, Clock, Prepared, append, instant_text
 from app.store.records import (
     is_redaction,
     load_as_of,
@@ -116,14 +116,15 @@ def utc_now() -> datetime:
 class Submission:
     """One edit as it comes in: a `CommitInput`, or the position to be reverted.
 
-    Of kind REDACTION the body is a `RedactInput`. `at_once` says that an edit under the same
-    idempotency key that is under way is refused, and not waited for. A `policy` goes before
-    that of the body.
+    Of kind REDACTION the body is a `RedactInput`, of kind ACCESS a `ChangeAccessInput`.
+    `at_once` says that an edit under the same idempotency key that is under way is refused,
+    and not waited for. A `policy` goes before that of the body.
 
     `ids` gives the ids that added records are to have, by ref; `known` the refs
     that earlier changesets of the same dossier defined; `origin` is what the
     importer states about where the edit comes from; `gaps` are the fields, by ref or id,
-    that were redacted there.
+    that were redacted there. `secrets` are keys that exist already, by the ref under which
+    an access change enters them; others are made, for `environment`.
     """
 
     body: Mapping[str, Any]
@@ -139,6 +140,8 @@ class Submission:
     at_once: bool = False
     policy: ErrorPolicy | None = None
     accepting: Accepting | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    environment: str = "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,8 @@ class Outcome:
     `failures` are why operations were left out, which those are in `skipped`, by place.
     `upserts` are what became of each. Where all of them found what they ask for there is
     neither position nor preview: nothing was written.
+
+    `keys` are the keys that an access change made, by id: they are told this once.
     """
 
     position: int | None
@@ -188,6 +193,7 @@ class Outcome:
     is_replayed: bool = field(default=False, compare=False)
     failures: tuple[Refusal, ...] = ()
     upserts: tuple[Upserted, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def skipped(self) -> tuple[int, ...]:
@@ -208,9 +214,10 @@ class _Decided:
     failures: tuple[Refusal, ...] = ()
     upserts: tuple[Upserted, ...] = ()
     operations: tuple[Operation, ...] = ()
+    access: changing_access.Decided | None = None
 
 
-_Parsed: TypeAlias = Commit | Redact | None
+_Parsed: TypeAlias = Commit | Redact | access.Change | None
 """What is asked for; None is a revert."""
 
 
@@ -292,8 +299,8 @@ def try_within(connection: Connection, submission: Submission, *, clock: Clock =
     Raises `Refused` with all that stands against it, or where it would change nothing.
     """
     parsed = _parse(submission, clock)
-    if parsed is None or isinstance(parsed, Redact):
-        raise AssertionError("a revert or a redaction is never asked for")
+    if parsed is None or isinstance(parsed, Redact | access.Change):
+        raise AssertionError("nothing but an edit is ever asked for")
     decided = _decide_operations(connection, submission, parsed)
     if not decided.steps:
         message = "nothing would change: the ledger holds all of it already"
@@ -323,12 +330,14 @@ def _carry_out(
     if earlier is not None:
         return _answered(connection, asked, earlier)
     submission = _on_behalf(connection, asked)
-    decided = _decide(connection, submission, parsed)
+    if isinstance(parsed, access.Change):
+        _enter_what_stands(connection, submission, clock)
+    decided = _decide(connection, submission, parsed, clock)
     if decided.upserts and not decided.steps:
         return _nothing_written(connection, asked, decided, clock)
     warnings = (
         *decided.warnings,
-        *evidence.warnings(connection, decided.steps, decided.present),
+        *_warnings(connection, decided),
     )
     prepared = _prepare(submission, parsed, decided, _changeset_id(clock()))
     appended = append(connection, prepared, clock)
@@ -355,7 +364,36 @@ def _carry_out(
         refs,
         failures=failures,
         upserts=decided.upserts,
+        keys={} if decided.access is None else decided.access.keys,
     )
+
+
+def _warnings(connection: Connection, decided: _Decided) -> tuple[Caution, ...]:
+    if decided.access is not None:
+        return ()
+    return tuple(evidence.warnings(connection, decided.steps, decided.present))
+
+
+def enter_what_stands(engine: Engine, editing: Editing, *, clock: Clock = utc_now) -> int | None:
+    """Enter who may act from before the log kept that; return the position, None of nothing."""
+    nothing: Mapping[str, Any] = {}
+    with write_transaction(engine) as connection:
+        return _enter_what_stands(connection, Submission(nothing, editing), clock)
+
+
+def _enter_what_stands(connection: Connection, submission: Submission, clock: Clock) -> int | None:
+    """Write the changeset before the first access change of an older ledger, if it needs one."""
+    changing_access.lock(connection)
+    standing = changing_access.standing(connection)
+    if not standing:
+        return None
+    rows = AccessRows(standing=frozenset(one.record_id for one in standing))
+    decided = _Decided(
+        standing, {}, changing_access.AS_THEY_STAND, access=changing_access.Decided(rows)
+    )
+    entering = Submission({}, submission.editing, ChangesetKind.ACCESS)
+    prepared = _prepare(entering, None, decided, _changeset_id(clock()))
+    return append(connection, prepared, clock).position
 
 
 def _nothing_written(
@@ -394,6 +432,9 @@ def _parse(submission: Submission, clock: Clock) -> _Parsed:
     if submission.kind is ChangesetKind.REDACTION:
         submission.editing.require(Act.REDACT)
         return parse_redact(submission.body)
+    if submission.kind is ChangesetKind.ACCESS:
+        access.check_may_change(submission.editing)
+        return access.parse_change(submission.body)
     submission.editing.require(Act.COMMIT)
     if submission.reverts is not None:
         return None
@@ -457,22 +498,29 @@ def _answered(connection: Connection, asked: _Asked, found: Answered) -> Outcome
         for place, record_id, result in (found.answer or {}).get("upserts", ())
     )
     made = () if found.position is None else load_made(connection, found.position)
+    if isinstance(asked.parsed, access.Change):
+        refs = changing_access.refs_again(asked.submission.body, made)
+        return _again(found, refs)
     by_upsert = {one.id for one in upserts}
     added = [
         one.record_id for one in made if one.action is Action.ADD and one.record_id not in by_upsert
     ]
     failures = failures_again(found.answer, _own(asked.parsed))
     skipped = {place_of(one) for one in failures}
+    refs = _refs_again(asked.submission.body, skipped, added, upserts)
+    return replace(_again(found, refs), failures=failures, upserts=upserts)
+
+
+def _again(found: Answered, refs: Mapping[str, str]) -> Outcome:
+    """Return an earlier answer; a key that it gave out is not shown a second time."""
     return Outcome(
         found.position,
         found.changeset_id,
         found.recorded_at,
         found.leaf_hash,
         found.warnings,
-        _refs_again(asked.submission.body, skipped, added, upserts),
+        refs,
         is_replayed=True,
-        failures=failures,
-        upserts=upserts,
     )
 
 
@@ -538,13 +586,33 @@ _ON_BEHALF: Final = ("onBehalfOf",)
 # --- deciding -----------------------------------------------------------------
 
 
-def _decide(connection: Connection, submission: Submission, parsed: _Parsed) -> _Decided:
+def _decide(
+    connection: Connection, submission: Submission, parsed: _Parsed, clock: Clock
+) -> _Decided:
+    if isinstance(parsed, access.Change):
+        return _decide_access(connection, submission, parsed, clock)
     if isinstance(parsed, Redact):
         gaps = decide_redaction(connection, parsed, replaying=submission.origin is not None)
         return _Decided(gaps.steps, gaps.present, parsed.reason, gaps=gaps)
     if parsed is not None:
         return _decide_operations(connection, submission, parsed)
     return _decide_revert(connection, submission, submission.reverts or 0)
+
+
+def _decide_access(
+    connection: Connection, submission: Submission, parsed: access.Change, clock: Clock
+) -> _Decided:
+    now = clock()
+    steps, decided = changing_access.decide(
+        connection,
+        parsed,
+        submission.editing,
+        allot=_Allotter(submission.ids, now),
+        now=now,
+        secrets=submission.secrets,
+        environment=submission.environment,
+    )
+    return _Decided(steps, {}, parsed.reason, refs=decided.refs, access=decided)
 
 
 def _decide_operations(connection: Connection, submission: Submission, parsed: Commit) -> _Decided:
@@ -725,6 +793,8 @@ def _decide_revert(connection: Connection, submission: Submission, position: int
     made = load_made(connection, position)
     if not made:
         raise Refused((_no_revisions(position),))
+    if any(is_access(one.record_id) for one in made):
+        raise Refused((_is_access_change(position),))
     refuse_gaps(made)
     touched, again = {one.record_id for one in made}, _named_before(made)
     lock_hierarchies(connection)
@@ -746,6 +816,11 @@ def _decide_revert(connection: Connection, submission: Submission, position: int
 def _no_revisions(position: int) -> WrongState | UnknownRecord:
     path: Path = ("changeset",)
     return UnknownRecord(f"there is no changeset with revisions at position {position}", path=path)
+
+
+def _is_access_change(position: int) -> WrongState:
+    message = f"changeset {position} says who may act; make the opposite access change"
+    return WrongState(message, path=("changeset",))
 
 
 def _no_way_back(position: int) -> WrongState:
@@ -833,6 +908,7 @@ def _prepare(
         ),
         proposal=None if submission.accepting is None else submission.accepting.proposal,
         contributor=None if submission.accepting is None else submission.accepting.contributor,
+        access=None if decided.access is None else decided.access.rows,
     )
 
 
@@ -850,6 +926,7 @@ __all__ = [
     "Outcome",
     "Submission",
     "Tried",
+    "enter_what_stands",
     "fresh_id",
     "in_attempts",
     "instant_text",

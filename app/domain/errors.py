@@ -14,6 +14,7 @@
     │   ├── CycleFound            CYCLE
     │   ├── NotYours              NOT_YOUR_CLAIM
     │   ├── ProposeInstead        PROPOSE_INSTEAD
+    │   ├── BeyondReach           BEYOND_REACH
     │   ├── ExternalRefTaken      EXTERNAL_REF_TAKEN
     │   ├── RevertConflict        REVERT_CONFLICT
     │   ├── NotRedactable         NOT_REDACTABLE
@@ -185,6 +186,12 @@ class ProposeInstead(Refusal):
     """What the ledger holds is changed by the house; a partner proposes it."""
 
     code = "PROPOSE_INSTEAD"
+
+
+class BeyondReach(Refusal):
+    """An access change beyond what whoever makes it may do, or may give away."""
+
+    code = "BEYOND_REACH"
 
 
 class ExternalRefTaken(Refusal):

@@ -214,6 +214,31 @@ KINDS: Final[Mapping[str, Kind]] = {
     kind.name: kind for kind in (ACTOR, ITEM, TRANSFER, CITATION, CLAIM)
 }
 
+ACCESS_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "newsroom": ("name", "house", "createdAt"),
+    "editor": ("newsroom", "name", "role", "identity", "createdAt", "retiredAt"),
+    "key": (
+        "editor", "label", "scopes", "notBefore", "expiresAt", "rotatedFrom", "createdAt",
+        "revokedAt",
+    ),
+}  # fmt: skip
+"""Who may act: the kinds that ACCESS changesets keep, and their fields.
+
+They are no kinds of record: what is told of them is restricted, and each has one row, of
+the present, beside its history.
+"""
+
+
+def is_access(record_id: str) -> bool:
+    """Whether an id is that of a newsroom, an editor or a key."""
+    return record_id.partition("_")[0] in ACCESS_KINDS
+
+
+def field_names(kind: str) -> tuple[str, ...]:
+    """Return the names of the fields of a kind, of whoever may act too, in their order."""
+    return ACCESS_KINDS[kind] if kind in ACCESS_KINDS else tuple(KINDS[kind].fields)
+
+
 EXISTENCE: Final = "EXISTENCE"
 
 

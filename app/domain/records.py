@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from app.domain.codes import Action, RecordState
-from app.domain.kinds import KINDS
+from app.domain.kinds import field_names
 
 Fields: TypeAlias = Mapping[str, Any]
 """Canonical values by field name; a field without a value is absent."""
@@ -93,7 +93,7 @@ def diff(
     """
     return tuple(
         Change(name, before.get(name), after.get(name))
-        for name in KINDS[kind].fields
+        for name in field_names(kind)
         if before.get(name) != after.get(name) or name in gaps
     )
 

@@ -310,10 +310,10 @@ class Changeset(Node):
         connection(
             "revision",
             (Order("PLACE_ASC", ("place",)),),
-            joined=lambda at, inner: [inner["position"] == at.scope["position"]],
+            joined=trail.of_changeset,
             natural=("place",),
         ),
-        "What it did to each record, in order.",
+        "What it did to each record, in order; nothing, where it is of kind ACCESS.",
         _MODULE,
     )
 

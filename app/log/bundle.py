@@ -152,7 +152,7 @@ def fixed_paths(size: int) -> Iterator[str]:
 class Stored:
     """One value as a ledger stores it: canonical JSON text, its salt and its digest.
 
-    A redacted one has no salt. `restricted` is for the header alone.
+    A redacted one has no salt.
     """
 
     name: str
@@ -187,8 +187,8 @@ class StoredRevision:
             version=self.version,
             action=self.action,
             prev=self.prev,
-            public=[one.digest for one in self.changes],
-            restricted=[],
+            public=[one.digest for one in self.changes if not one.restricted],
+            restricted=[one.digest for one in self.changes if one.restricted],
         )
 
 
@@ -209,7 +209,12 @@ def content_line(
         "header": _openings(one for one in header if restricted or not one.restricted),
         "position": position,
         "revisions": [
-            {"disclosures": _openings(one.changes), "document": orjson.loads(one.document)}
+            {
+                "disclosures": _openings(
+                    value for value in one.changes if restricted or not value.restricted
+                ),
+                "document": orjson.loads(one.document),
+            }
             for one in revisions
         ],
     }

@@ -55,8 +55,12 @@ HEADER: Final = "header"
 
 REDACTION: Final = "REDACTION"
 REVIEW: Final = "REVIEW"
-WRITTEN_KINDS: Final = frozenset({"EDIT", "IMPORT", "MERGE", "REVERT", REDACTION, REVIEW})
+ACCESS: Final = "ACCESS"
+WRITTEN_KINDS: Final = frozenset({"EDIT", "IMPORT", "MERGE", "REVERT", REDACTION, REVIEW, ACCESS})
 """The kinds whose rules this verifier knows; it fails on the others."""
+
+ACCESS_RECORDS: Final = frozenset({"newsroom", "editor", "key"})
+"""What ACCESS entries step, and no others: by the part of an id before its underscore."""
 
 STATE_AFTER: Final[Mapping[str, str]] = {
     "ADD": "ACTIVE",
@@ -245,7 +249,7 @@ class Verifier:
         """Return the state after a step, if it follows from the one before."""
         held = self.memory.held(parts.record)
         fault = _version_fault(parts, held) or _prev_fault(parts, held, entry.position)
-        fault = fault or _action_fault(parts, held, entry.kind)
+        fault = fault or _action_fault(parts, held, entry.kind) or _kind_fault(parts, entry.kind)
         if fault is not None:
             raise NotVerified(*fault, position=entry.position, record=parts.record, field=None)
         state = "ACTIVE" if held is None else held.state
@@ -353,6 +357,15 @@ def _action_fault(parts: RevisionParts, held: Held | None, kind: str) -> _Fault 
         return "ACTION", "a redaction takes content away, and this one adds some"
     if held is not None and held.state not in _FROM.get(parts.action, (held.state,)):
         return "ACTION", f"{parts.action} cannot be done to a record that is {held.state}"
+    return None
+
+
+def _kind_fault(parts: RevisionParts, kind: str) -> _Fault | None:
+    is_access = parts.record.partition("_")[0] in ACCESS_RECORDS
+    if is_access != (kind == ACCESS):
+        return "ACTION", f"{parts.record} cannot be stepped by an entry of kind {kind}"
+    if is_access and parts.public:
+        return "ACTION", "what an access change tells is restricted, and some of it is public"
     return None
 
 

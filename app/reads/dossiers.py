@@ -30,6 +30,9 @@ from app.store import dossiers as store
 from app.store.database import Connection
 from app.store.records import load_as_of
 
+_NO_EDITS: Final = (ChangesetKind.ACCESS, ChangesetKind.REVIEW)
+"""The kinds that change no record: they concern this ledger alone, and have no line."""
+
 _OPERATIONS: Final = 500
 _CHARACTERS: Final = 4_000_000
 
@@ -66,7 +69,8 @@ def export(connection: Connection, wanted: Part, progress: Progress | None = Non
     """Yield the lines of a dossier, without line ends, in a bounded memory.
 
     `progress` is called with each position that is done. A redaction has no line where
-    nothing that it took is in this part.
+    nothing that it took is in this part. Who may act is this ledger's own affair, and has no
+    line either.
     """
     writer = _Writer(connection, wanted)
     base = wanted.first - 1
@@ -111,6 +115,9 @@ class _Writer:
 
     def line(self, stored: store.Stored) -> str | None:
         """Return the line of a changeset; None where it has none."""
+        if stored.kind in _NO_EDITS:
+            self._left_out.append(stored.position)
+            return None
         if stored.authority is not None:
             return self._redaction_line(stored, stored.authority)
         operations = operations_of(stored.made, self._lower)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from app.domain import keys
 from app.domain.codes import Role
 from app.domain.decisions import Editing
 from app.domain.errors import InvalidValue, Unauthenticated
+from app.domain.permissions import Act
 from app.store.access import KEY_HOLDER
-from app.store.ledger import instant_text
+from app.store.ledger import Clock, instant_text
 from app.store.plan import compiled_for
 from app.store.reader import Reader
 
-_REFUSED: Final = "this key is not valid: it is unknown, expired or revoked"
+_REFUSED: Final = "this key is not valid: it is unknown, not yet valid, expired or revoked"
 
 
 @cache
@@ -23,11 +25,15 @@ def _sql(database: str) -> str:
     return compiled_for(KEY_HOLDER, database)
 
 
-async def holder_of(reader: Reader, key: str) -> Editing:
-    """Return who holds a key.
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def holder_of(reader: Reader, key: str, *, clock: Clock = _utc_now) -> Editing:
+    """Return who holds a key; it is looked up at each request, so that none is good any longer.
 
     Raises `Unauthenticated`: a typing error is told without a look-up; unknown,
-    expired and revoked keys are not told apart.
+    expired, revoked and not yet valid keys are not told apart.
     """
     try:
         keys.parse_key(key)
@@ -36,8 +42,40 @@ async def holder_of(reader: Reader, key: str) -> Editing:
     row: Any = await reader.fetch(_sql(reader.database), [keys.digest(key)])
     if row is None:
         raise Unauthenticated(_REFUSED)
-    editor, name, role, newsroom, house, retired_at, key_id, expires_at, revoked_at = row
-    now = instant_text(datetime.now(UTC))
-    if retired_at or revoked_at or (expires_at and expires_at <= now):
+    held = _Held(*row)
+    now = instant_text(clock())
+    is_over = held.expires_at is not None and held.expires_at <= now
+    if held.retired_at or held.revoked_at or is_over or now < (held.not_before or ""):
         raise Unauthenticated(_REFUSED)
-    return Editing(editor, newsroom, Role(role), name, is_house=bool(house), key=key_id)
+    scopes = None if held.scopes is None else frozenset(map(Act, _listed(held.scopes)))
+    return Editing(
+        held.editor,
+        held.newsroom,
+        Role(held.role),
+        held.name,
+        is_house=bool(held.house),
+        key=held.key,
+        scopes=scopes,
+    )
+
+
+class _Held(NamedTuple):
+    """A row of `KEY_HOLDER`, as the driver gives it."""
+
+    editor: str
+    name: str
+    role: str
+    newsroom: str
+    retired_at: str | None
+    key: str
+    not_before: str | None
+    expires_at: str | None
+    revoked_at: str | None
+    scopes: Any
+    house: Any
+
+
+def _listed(scopes: Any) -> list[str]:
+    """Return the scopes of a row, which a driver may give as text."""
+    found: list[str] = json.loads(scopes) if isinstance(scopes, str | bytes) else scopes
+    return found

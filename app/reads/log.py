@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from app.domain.errors import BadArgument, InvalidValue
 from app.domain.ids import kind_of
+from app.domain.kinds import is_access
 from app.log.base64url import decode_base64url
 from app.log.checkpoint import Checkpoint
 from app.log.disclosure import disclose
@@ -274,6 +275,6 @@ def _document(one: StoredRevision) -> bytes:
         version=one.version,
         action=one.action,
         prev=one.prev,
-        public=one.digests,
-        restricted=[],
+        public=[] if is_access(one.record_id) else one.digests,
+        restricted=one.digests if is_access(one.record_id) else [],
     )

@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from app.domain.dossiers import LINE_LIMIT
-from app.domain.kinds import KINDS
+from app.domain.kinds import ACCESS_KINDS, KINDS
 from app.log import bundle
 from app.log.bundle import Manifest, fixed_paths
 from app.log.checkpoint import Checkpoint, open_checkpoint
@@ -40,6 +40,7 @@ from app.store.scratch import Scratch
 
 NAMES: Final = {
     **{kind.name: frozenset(kind.fields) for kind in KINDS.values()},
+    **{kind: frozenset(names) for kind, names in ACCESS_KINDS.items()},
     HEADER: frozenset({"editorName", "note", "origin", "internalNote", "redacted", "review"}),
 }
 """Which disclosures may stand where: the fields of each kind, and the prose of a header."""

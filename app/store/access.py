@@ -1,14 +1,22 @@
-"""Newsrooms, editors and keys: looking them up and entering them."""
+"""Newsrooms, editors and keys: looking them up, and writing what a changeset decided.
+
+Each has one row, of the present; `app.store.ledger` writes it together with the revision
+that leads to it, and the database refuses it otherwise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from app.domain.codes import RecordState
+from app.domain.kinds import ACCESS_KINDS, field_names
+from app.domain.records import Record, Step, kind_name
 from app.store import tables
+from app.store.rows import column_name
 
 Row: TypeAlias = sa.RowMapping
 """One newsroom, editor or key, its columns by name."""
@@ -22,22 +30,109 @@ KEY_HOLDER: Final = (
         _editor.c.name,
         _editor.c.role,
         _editor.c.newsroom,
-        _newsroom.c.house,
         _editor.c.retired_at,
         _key.c.id.label("key"),
+        _key.c.not_before,
         _key.c.expires_at,
         _key.c.revoked_at,
+        _key.c.scopes,
+        _newsroom.c.house,
     )
     .join_from(_key, _editor, _key.c.editor == _editor.c.id)
-    .join(_newsroom, _newsroom.c.id == _editor.c.newsroom)
+    .join(_newsroom, _editor.c.newsroom == _newsroom.c.id)
     .where(_key.c.digest == sa.bindparam("digest", type_=sa.Text()))
 )
 """Who holds the key of a digest; run by the reader, on the driver itself."""
 
 
-def insert(connection: Connection, table: str, **columns: Any) -> None:
-    """Enter a newsroom, editor or key."""
-    connection.execute(_T[table].insert(), columns)
+# --- writing ------------------------------------------------------------------
+
+
+_ACCESS_LOCK: Final = 0x636F7272_02
+"""Advisory lock of whoever changes access: decided on what nobody else is changing."""
+
+
+def lock_access(connection: Connection) -> None:
+    """Let one writer at a time change who may act; on SQLite the writer is alone already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ACCESS_LOCK})
+
+
+def defer_actors(connection: Connection) -> None:
+    """Ask who made a changeset at the end of the transaction: it may enter its own editor."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+    else:
+        connection.execute(
+            sa.text("SET CONSTRAINTS fk_changeset_editor, fk_changeset_newsroom DEFERRED")
+        )
+
+
+def write(
+    connection: Connection, step: Step, position: int, *, digest: str | None, is_there: bool
+) -> None:
+    """Write the row that a step leads to; its revision has to be there.
+
+    A row that another version stands in is left alone by the condition, and missed by
+    the unique key of the revision.
+    """
+    kind = kind_name(step.record_id)
+    table = _T[kind]
+    columns = {**to_columns(kind, step.fields), "version": step.version, "entered": position}
+    if not is_there:
+        given = columns if digest is None else {**columns, "digest": digest}
+        connection.execute(table.insert(), {"id": step.record_id, **given})
+        return
+    connection.execute(
+        table.update()
+        .where(table.c.id == step.record_id, table.c.version == step.version - 1)
+        .values(columns)
+    )
+
+
+def to_columns(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that hold the fields of a newsroom, editor or key."""
+    return {column_name(name): fields.get(name) for name in field_names(kind)}
+
+
+def _fields(kind: str, row: Mapping[Any, Any]) -> dict[str, Any]:
+    given = {name: row[column_name(name)] for name in field_names(kind)}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+_ENDED: Final = {"newsroom": "created_at", "editor": "retired_at", "key": "revoked_at"}
+
+
+def _record(kind: str, row: Mapping[Any, Any]) -> Record:
+    is_ended = kind != "newsroom" and row[_ENDED[kind]] is not None
+    state = RecordState.RETRACTED if is_ended else RecordState.ACTIVE
+    return Record(row["id"], row["version"], state, row["entered"], "", _fields(kind, row))
+
+
+def held(connection: Connection, keys: Iterable[str]) -> dict[str, Record]:
+    """Return every newsroom and editor, and the keys of these ids, as they are now."""
+    found = {}
+    for kind in ACCESS_KINDS:
+        query = sa.select(_T[kind])
+        if kind == "key":
+            query = query.where(_key.c.id.in_(sorted(keys)))
+        for row in connection.execute(query).mappings():
+            found[row["id"]] = _record(kind, row)
+    return found
+
+
+def not_entered(connection: Connection) -> list[tuple[str, dict[str, Any]]]:
+    """Return id and fields of each row from before access was kept in the log, newsrooms first."""
+    return [
+        (row["id"], _fields(kind, row))
+        for kind in ACCESS_KINDS
+        for row in connection.execute(
+            sa.select(_T[kind]).where(_T[kind].c.version == 0).order_by(_T[kind].c.id)
+        ).mappings()
+    ]
+
+
+# --- looking up ---------------------------------------------------------------
 
 
 def newsrooms(connection: Connection) -> Sequence[sa.RowMapping]:
@@ -72,14 +167,6 @@ def keys(connection: Connection) -> Sequence[sa.RowMapping]:
         .order_by(_key.c.id)
     )
     return connection.execute(query).mappings().all()
-
-
-def revoke_key(connection: Connection, key_id: str, at: str) -> bool:
-    """Revoke a key; return whether there was an unrevoked one."""
-    done = connection.execute(
-        _key.update().where(_key.c.id == key_id, _key.c.revoked_at.is_(None)).values(revoked_at=at)
-    )
-    return done.rowcount == 1
 
 
 def find_newsroom(connection: Connection, wanted: str) -> sa.RowMapping | None:

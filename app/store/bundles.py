@@ -15,6 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from app.domain.kinds import is_access
 from app.log.bundle import Stored, StoredRevision
 from app.log.entry import redaction_target
 from app.log.proof import Span
@@ -114,8 +115,9 @@ def _changes(connection: Connection, first: int, last: int) -> dict[tuple[str, i
         .where(_revision.c.position.between(first, last))
     )  # fmt: skip
     found: dict[tuple[str, int], list[Stored]] = defaultdict(list)
-    for record, version, *parts in connection.execute(query):
-        found[record, version].append(Stored(*parts))
+    for record, version, name, value, salt, digest in connection.execute(query):
+        one = Stored(name, value, salt, digest, is_access(record))
+        found[record, version].append(one)
     return found
 
 

@@ -16,11 +16,11 @@ from typing import Any, Final, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from app.domain.kinds import KINDS
+from app.domain.kinds import KINDS, is_access
 from app.domain.records import kind_name
 from app.log.bundle import Stored, StoredRevision
 from app.log.entry import redaction_target
-from app.store import tables
+from app.store import access, tables
 from app.store.rows import to_columns
 
 Row: TypeAlias = Mapping[Any, Any]
@@ -143,6 +143,11 @@ def _gaps(
     return found
 
 
+def access_rows(connection: Connection, kind: str) -> Iterator[Row]:
+    """Yield every newsroom, editor or key, as it is stored."""
+    yield from connection.execute(raw(kind)).mappings()
+
+
 def count(connection: Connection, name: str) -> int:
     """Return how many rows a table has."""
     return int(connection.execute(sa.select(sa.func.count()).select_from(_T[name])).scalar_one())
@@ -171,7 +176,16 @@ def stored_revision(row: Row, changes: Sequence[Row]) -> StoredRevision:
         row["version"],
         row["action"],
         row["prev"],
-        [Stored(one["field"], one["after"], one["salt"], one["digest"]) for one in changes],
+        [
+            Stored(
+                one["field"],
+                one["after"],
+                one["salt"],
+                one["digest"],
+                restricted=is_access(row["record_id"]),
+            )
+            for one in changes
+        ],
     )
 
 
@@ -205,6 +219,11 @@ def _holds(value: Any, expected: Any, *, is_document: bool) -> bool:
     if isinstance(value, bool) != isinstance(expected, bool) and not isinstance(value, int):
         return False
     return bool(value == expected and isinstance(value, float) == isinstance(expected, float))
+
+
+def access_columns(record: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that the fields of a newsroom, editor or key make."""
+    return access.to_columns(kind_name(record), fields)
 
 
 def record_columns(record: str, fields: Mapping[str, Any]) -> dict[str, Any]:

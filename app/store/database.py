@@ -127,8 +127,8 @@ def _begin_immediate(connection: Connection) -> None:
 def require_writable(engine: Engine, size: int | None = None) -> None:
     """Raise `ReadOnly` where the log, now of `size`, must not grow.
 
-    Editors and keys may be entered all the same: an older backup has keys that
-    were revoked since, and they can be revoked again there.
+    Who may act is part of the log, and stays as it is there too: an older backup has keys
+    that were revoked since, which may read what is not public until a person decides.
     """
     guard: Guard | None = engine.get_execution_options().get(_GUARD)
     if guard is not None:

@@ -1,9 +1,9 @@
 """What the role that serves may do on PostgreSQL, as SQL for the owner to run.
 
 The ledger's tables belong to the role that migrates. The one that serves reads and
-appends; it can change nothing of what is written but `superseded` and the head, and
-blanks content through a function of the owner (migration 0005), which the triggers
-hold to the targets of an open redaction.
+appends; it can change nothing of what is written but `superseded`, the head and, together
+with a changeset, who may act, and blanks content through a function of the owner
+(migration 0005), which the triggers hold to the targets of an open redaction.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ from sqlalchemy import Connection
 from app.domain.errors import Unready
 from app.store.tables import LEDGER_TABLES, RECORD_TABLES
 
-ACCESS: Final = ("newsroom", "editor", "key")
-"""Who may edit: administered with the owner's role, and only read by the one that serves."""
+_ACCESS: Final = {
+    "newsroom": "name, version, entered",
+    "editor": "name, role, retired_at, identity, version, entered",
+    "key": "label, expires_at, revoked_at, version, entered",
+}
+"""Who may act: what of a row an access change may change."""
 
 _MOVING: Final = (*RECORD_TABLES, "derivation")
-_CACHES: Final = ("search", "node", "idempotency", "budget", "access_log")
+_CACHES: Final = ("search", "node", "idempotency", "budget", "access_log", "key_use")
 
 
 def grants(role: str) -> Iterator[str]:
@@ -30,9 +34,11 @@ def grants(role: str) -> Iterator[str]:
     tables = ", ".join(f'"{one}"' for one in (*LEDGER_TABLES, *_CACHES))
     yield f"REVOKE ALL ON {tables} FROM {name}"
     yield f'GRANT SELECT ON {tables}, "alembic_version" TO {name}'
-    appended = [one for one in LEDGER_TABLES if one not in (*ACCESS, "head")]
+    appended = [one for one in LEDGER_TABLES if one != "head"]
     yield f"GRANT INSERT ON {', '.join(map(_quoted, appended))} TO {name}"
     yield f"GRANT UPDATE (superseded) ON {', '.join(map(_quoted, _MOVING))} TO {name}"
+    for table, columns in _ACCESS.items():
+        yield f"GRANT UPDATE ({columns}) ON {_quoted(table)} TO {name}"
     yield f"GRANT UPDATE (size, peaks, recorded_at) ON head TO {name}"
     yield (
         f"GRANT UPDATE (state, revision, updated_at, decided_at, changeset) ON proposal TO {name}"

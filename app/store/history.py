@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from app.domain.codes import ChangesetKind
 from app.domain.kinds import KINDS
 from app.domain.permissions import Act
 from app.domain.redacting import REDACTED
@@ -35,6 +36,12 @@ changes: Final[Read] = listing(
     "change", lambda at, inner: _by_key(inner, at.scope), lambda inner: [inner["place"]]
 )
 """Read the changes of a revision, in field order."""
+
+
+def of_changeset(at: At, inner: Scope) -> list[Expression]:
+    """Join a changeset with its revisions of records; who may act is none, and restricted."""
+    kind: Expression = sa.literal_column(f"'{ChangesetKind.ACCESS}'")
+    return [inner["position"] == at.scope["position"], at.scope["kind"] != kind]
 
 
 def revision_of_change(at: At) -> Expression:

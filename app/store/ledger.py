@@ -8,8 +8,8 @@ changeset is in the log and a refused one leaves no gap.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
@@ -17,10 +17,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from app.domain.codes import ChangesetKind, RedactionAuthority
+from app.domain.kinds import is_access
 from app.domain.records import Step, kind_name
 from app.log.entry import Subtree, entry
 from app.log.tree import Peaks, leaf_hash
-from app.store import tables
+from app.store import access, tables
 from app.store.blanking import blank
 from app.store.database import LOG_LOCK, in_one_batch, require_writable
 from app.store.records import is_present, table_of
@@ -77,6 +78,18 @@ class Redacting:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessRows:
+    """What an access change writes that the log does not know.
+
+    `digests` are those of new keys, by id; `standing` the rows that are there already, from
+    before access was kept in the log.
+    """
+
+    digests: Mapping[str, str] = field(default_factory=dict, repr=False)
+    standing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A changeset as far as it is known before its position."""
 
@@ -94,6 +107,7 @@ class Prepared:
     redacting: Redacting | None = None
     proposal: str | None = None
     contributor: str | None = None
+    access: AccessRows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +133,17 @@ def append(connection: Connection, prepared: Prepared, clock: Clock) -> Appended
     body = _entry_bytes(prepared, position, at)
     leaf = leaf_hash(body)
     recorded_at = instant_text(at)
+    if prepared.access is not None:
+        access.defer_actors(connection)
     with in_one_batch(connection):
         _insert(connection, "changeset", [_changeset_row(prepared, position, recorded_at)])
         _insert(connection, "header", [_header_row(one, position) for one in prepared.headers])
         if prepared.redacting is not None:
             _write_redaction(connection, prepared.redacting, position)
-        _write_steps(connection, prepared.steps, position)
+        _write_revisions(connection, prepared.steps, position)
+        _write_versions(connection, _of_records(prepared), position)
+        if prepared.access is not None:
+            _write_access(connection, prepared, prepared.access, position)
         if prepared.redacting is not None:
             blank(connection, position)
         _insert(
@@ -241,7 +260,26 @@ def _write_redaction(connection: Connection, redacting: Redacting, position: int
     _insert(connection, "redaction_target", rows)
 
 
-def _write_steps(connection: Connection, steps: Sequence[SealedStep], position: int) -> None:
+def _of_records(prepared: Prepared) -> list[Step]:
+    return [one.step for one in prepared.steps if not is_access(one.step.record_id)]
+
+
+def _write_access(
+    connection: Connection, prepared: Prepared, rows: AccessRows, position: int
+) -> None:
+    for one in prepared.steps:
+        step = one.step
+        if is_access(step.record_id):
+            access.write(
+                connection,
+                step,
+                position,
+                digest=rows.digests.get(step.record_id),
+                is_there=step.before is not None or step.record_id in rows.standing,
+            )
+
+
+def _write_revisions(connection: Connection, steps: Sequence[SealedStep], position: int) -> None:
     added = [one.step for one in steps if one.step.before is None]
     _insert(
         connection,
@@ -257,18 +295,21 @@ def _write_steps(connection: Connection, steps: Sequence[SealedStep], position: 
         [_revision_row(one.step, place, position) for place, one in enumerate(steps)],
     )
     _insert(connection, "change", [row for one in steps for row in _change_rows(one)])
-    _supersede(connection, [one.step for one in steps if one.step.before is not None], position)
+
+
+def _write_versions(connection: Connection, steps: Sequence[Step], position: int) -> None:
+    _supersede(connection, [one for one in steps if one.before is not None], position)
     by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for one in steps:
-        by_kind[kind_name(one.step.record_id)].append(_version_row(one.step, position))
+        by_kind[kind_name(one.record_id)].append(_version_row(one, position))
     for kind, rows in by_kind.items():
         _insert(connection, kind, rows)
     _insert(
         connection,
         "derivation",
-        [row for one in steps for row in _derivation_rows(one.step, position)],
+        [row for one in steps for row in _derivation_rows(one, position)],
     )
-    write_search(connection, [one.step for one in steps])
+    write_search(connection, steps)
 
 
 def _revision_row(step: Step, place: int, position: int) -> dict[str, Any]:

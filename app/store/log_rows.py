@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from app.domain.kinds import is_access
 from app.store import tables
 
 _T: Final = tables.metadata.tables
@@ -126,7 +127,12 @@ def _digests_at(connection: Connection, position: int) -> dict[tuple[str, int], 
 
 
 def values_of(connection: Connection, record_id: str, version: int) -> list[StoredValue]:
-    """Return what a revision gave to fields, in field order; not what was redacted since."""
+    """Return what a revision gave to fields, in field order.
+
+    Not what was redacted since, and nothing of a newsroom, editor or key: it is restricted.
+    """
+    if is_access(record_id):
+        return []
     query = (
         sa.select(_change.c.field, _change.c.after, _change.c.salt, _change.c.digest)
         .where(

@@ -93,7 +93,18 @@ def _document() -> Any:
     return Field(default=None, sa_type=JSON_DOCUMENT, nullable=True)
 
 
+def _version() -> Any:
+    """The version that the row holds; 0 stands from before access was kept in the log."""
+    return Field(default=0, sa_type=Integer, nullable=False, sa_column_kwargs=_FROM_BEFORE)
+
+
+_FROM_BEFORE: Final = {"server_default": "0"}
+
+
 # --- who acts -----------------------------------------------------------------
+#
+# One row each, of the present: `entered` is the position whose changeset wrote it as it
+# is. The history stands in `revision` and `change`, like that of a record.
 
 
 class Newsroom(Table, table=True):
@@ -105,13 +116,21 @@ class Newsroom(Table, table=True):
     name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
     house: bool = Field(sa_type=Boolean, nullable=False)
     created_at: str = _text(nullable=False)
+    version: int = _version()
+    entered: int | None = _position(nullable=True)
 
 
 class Editor(Table, table=True):
-    """A person or a program that acts for a newsroom, in one role."""
+    """A person or a program that acts for a newsroom, in one role.
+
+    `identity` is issuer and subject at an OpenID provider: `issuer|subject`.
+    """
 
     __tablename__ = "editor"
-    __table_args__ = (Index("ix_editor_newsroom", "newsroom"),)
+    __table_args__ = (
+        Index("ix_editor_newsroom", "newsroom"),
+        Index("uq_editor_identity", "identity", unique=True),
+    )
 
     id: str = _text(nullable=False, primary_key=True)
     newsroom: str = _text(nullable=False, foreign_key="newsroom.id")
@@ -119,10 +138,16 @@ class Editor(Table, table=True):
     role: str = _text(nullable=False)
     created_at: str = _text(nullable=False)
     retired_at: str | None = _text()
+    identity: str | None = _text()
+    version: int = _version()
+    entered: int | None = _position(nullable=True)
 
 
 class Key(Table, table=True):
-    """A credential of an editor; the secret itself is not stored."""
+    """A credential of an editor; the secret itself is not stored.
+
+    `scopes` are the acts that it is confined to, null where it is confined to none.
+    """
 
     __tablename__ = "key"
     __table_args__ = (Index("ix_key_editor", "editor"),)
@@ -134,6 +159,20 @@ class Key(Table, table=True):
     created_at: str = _text(nullable=False)
     expires_at: str | None = _text()
     revoked_at: str | None = _text()
+    scopes: Any = _document()
+    not_before: str | None = _text()
+    rotated_from: str | None = _text(foreign_key="key.id")
+    version: int = _version()
+    entered: int | None = _position(nullable=True)
+
+
+class KeyUse(Table, table=True):
+    """When a key was last used, to the minute; no ledger content, and gone at any time."""
+
+    __tablename__ = "key_use"
+
+    key: str = _text(nullable=False, primary_key=True)
+    used_at: str = _text(nullable=False)
 
 
 # --- the ledger ---------------------------------------------------------------
@@ -148,6 +187,16 @@ class Head(Table, table=True):
     size: int = _position()
     peaks: bytes = Field(sa_type=LargeBinary, nullable=False)
     recorded_at: str = _text(nullable=False)
+
+
+def _actor(target: str) -> Any:
+    """Who made a changeset: deferrable, for the first one enters its own editor."""
+    column_type: Any = CODE_POINT_TEXT
+    return Field(
+        sa_column=Column(
+            column_type, ForeignKey(target, deferrable=True, initially="IMMEDIATE"), nullable=False
+        )
+    )
 
 
 class Changeset(Table, table=True):
@@ -165,8 +214,8 @@ class Changeset(Table, table=True):
     position: int = Field(sa_column=Column(POSITION, primary_key=True, autoincrement=False))
     id: str = Field(sa_column=Column(CODE_POINT_TEXT, nullable=False, unique=True))
     recorded_at: str = _text(nullable=False)
-    editor: str = _text(nullable=False, foreign_key="editor.id")
-    newsroom: str = _text(nullable=False, foreign_key="newsroom.id")
+    editor: str = _actor("editor.id")
+    newsroom: str = _actor("newsroom.id")
     role: str = _text(nullable=False)
     on_behalf_of: str | None = _text(foreign_key="newsroom.id")
     kind: str = _text(nullable=False)

@@ -30,7 +30,7 @@ ATTACKS = [
         "proofs with an index at or beyond the size, or before the first entry",
         "200 BAD_ARGUMENT",
         [
-            proof(INCLUSION.format("39")),
+            proof(INCLUSION.format("40")),
             proof(INCLUSION.format("0")),
             proof("inclusionProof(position: 5, size: 4) { hashes }"),
             proof("inclusionProof(position: 1, size: 9007199254740991) { hashes }"),
@@ -48,7 +48,7 @@ ATTACKS = [
     Attack(
         "entries beyond the log",
         "200, null",
-        [proof(f"entry(position: {one}) {{ body }}") for one in (39, 9007199254740991)],
+        [proof(f"entry(position: {one}) {{ body }}") for one in (40, 9007199254740991)],
         holds=lambda reply: reply.json["data"]["log"]["entry"] is None,
     ),
     Attack(
@@ -57,30 +57,30 @@ ATTACKS = [
         [
             tile(f"/tile/{path}")
             for path in (
-                "0/000.p/038", "0/000.p/+38", "0/000.p/-1", "0/000.p/0", "0/000.p/256", "0/000.p/",
-                "00/000.p/38", "+0/000.p/38", "-1/000.p/38", "64/000", "0/0", "0/0000.p/38",
-                "0/x000/000.p/38", "0/%30%30%30.p/38", "0/000.p/3%38", "0/000.p/38/", "0//000.p/38",
-                "0/000.P/38", "0/000.p/\xb2", "0/" + "x000/" * 5_000 + "000", "entries/000.p/039",
-                "entries/../0/000.p/38", "", "0", "data/000", "0/000.p/38\x00",
+                "0/000.p/039", "0/000.p/+39", "0/000.p/-1", "0/000.p/0", "0/000.p/256", "0/000.p/",
+                "00/000.p/39", "+0/000.p/39", "-1/000.p/39", "64/000", "0/0", "0/0000.p/39",
+                "0/x000/000.p/39", "0/%30%30%30.p/39", "0/000.p/3%39", "0/000.p/39/", "0//000.p/39",
+                "0/000.P/39", "0/000.p/\xb2", "0/" + "x000/" * 5_000 + "000", "entries/000.p/040",
+                "entries/../0/000.p/39", "", "0", "data/000", "0/000.p/39\x00",
             )
         ],
     ),
     Attack(
         "tiles beyond the newest checkpoint",
         "404",
-        [tile(f"/tile/{path}") for path in ("0/000.p/39", "0/000", "1/000.p/1", "entries/001.p/1")],
+        [tile(f"/tile/{path}") for path in ("0/000.p/40", "0/000", "1/000.p/1", "entries/001.p/1")],
     ),
     Attack(
         "10,000 ranges on a tile",
         "200, the whole of it once; refused beyond 32 kB of headers",
         [
-            tile("/tile/0/000.p/38", Range="bytes=" + ",".join(f"{n}-{n}" for n in range(10_000))),
-            tile("/tile/0/000.p/38", Range="bytes=" + ",".join(f"{n}-{n}" for n in range(2_000))),
-            tile("/tile/0/000.p/38", Range="bytes=0-0,1-1,2-2"),
-            tile("/tile/0/000.p/38", Range="bytes=9999999999999999999-"),
-            tile("/tile/0/000.p/38", Range="bytes=5-2"),
+            tile("/tile/0/000.p/39", Range="bytes=" + ",".join(f"{n}-{n}" for n in range(10_000))),
+            tile("/tile/0/000.p/39", Range="bytes=" + ",".join(f"{n}-{n}" for n in range(2_000))),
+            tile("/tile/0/000.p/39", Range="bytes=0-0,1-1,2-2"),
+            tile("/tile/0/000.p/39", Range="bytes=9999999999999999999-"),
+            tile("/tile/0/000.p/39", Range="bytes=5-2"),
         ],
-        holds=lambda reply: reply.status != 200 or len(reply.body) == 38 * 32,
+        holds=lambda reply: reply.status != 200 or len(reply.body) == 39 * 32,
     ),
     Attack(
         "writing to the log's files",
@@ -88,7 +88,7 @@ ATTACKS = [
         [
             http(method, path, body=b"x")
             for method in ("PUT", "POST", "DELETE", "PATCH")
-            for path in ("/checkpoint", "/tile/0/000.p/38")
+            for path in ("/checkpoint", "/tile/0/000.p/39")
         ],
     ),
 ]  # fmt: skip
@@ -130,7 +130,7 @@ SPOILED = {
     "an index with a leading zero": _instead(1, "index 04"),
     "an index with a sign": _instead(1, "index +4"),
     "an index below zero": _instead(1, "index -1"),
-    "an index at the size": _instead(1, "index 38"),
+    "an index at the size": _instead(1, "index 39"),
     "an index beyond 2^63": _instead(1, f"index {2**63}"),
     "another index": _instead(1, "index 5"),
     "an extra hash": lambda file: _instead(2, f"{_hashes(file)[0]}\n{_hashes(file)[0]}")(file),
@@ -143,9 +143,9 @@ SPOILED = {
     "base64 with a space": lambda file: _instead(2, " " + _hashes(file)[0])(file),
     "base64 of the other alphabet": lambda file: _instead(2, "_-" + _hashes(file)[0][2:])(file),
     "base64 with bits left over": lambda file: _instead(2, _hashes(file)[0][:-2] + "F=")(file),
-    "a size with a leading zero": lambda file: file.replace("\n38\n", "\n038\n"),
-    "a size with a sign": lambda file: file.replace("\n38\n", "\n+38\n"),
-    "another size": lambda file: file.replace("\n38\n", "\n39\n"),
+    "a size with a leading zero": lambda file: file.replace("\n39\n", "\n039\n"),
+    "a size with a sign": lambda file: file.replace("\n39\n", "\n+39\n"),
+    "another size": lambda file: file.replace("\n39\n", "\n40\n"),
     "another signature": lambda file: file[:-6] + "AAAA=\n",
     "line ends of another system": lambda file: file.replace("\n", "\r\n"),
 }
@@ -164,7 +164,7 @@ ATTACKS += ELSEWHERE
 def test_the_proof_holds_as_it_came(proven: tuple[str, bytes, VerifierKey]) -> None:
     file, leaf, key = proven
 
-    assert verify_tlog_proof(file, leaf, [key]).size == 38
+    assert verify_tlog_proof(file, leaf, [key]).size == 39
 
 
 @pytest.mark.parametrize("name", SPOILED)

@@ -67,7 +67,7 @@ def test_what_is_refused_is_left_out_with_whatever_names_it(newsroom: Newsroom) 
     assert outcome.skipped == (1, 2, 3, 4)
     assert list(outcome.refs) == ["#a"]
     assert newsroom.counts()["record"] == 2
-    assert newsroom.head() == 1
+    assert newsroom.edits() == 1
 
 
 def test_of_what_excludes_each_other_the_first_stays(newsroom: Newsroom) -> None:
@@ -121,7 +121,7 @@ def test_where_nothing_is_left_nothing_is_written(newsroom: Newsroom) -> None:
     found = refusals(skipping, newsroom, actor("#a", kind="KINGDOM"), actor(partOf="#a"))
 
     assert [one.code for one in found] == ["INVALID_INPUT", "UNKNOWN_RECORD"]
-    assert newsroom.head() == 0
+    assert newsroom.edits() == 0
 
 
 def test_what_is_wrong_with_the_whole_edit_refuses_it_whole(newsroom: Newsroom) -> None:
@@ -133,7 +133,7 @@ def test_what_is_wrong_with_the_whole_edit_refuses_it_whole(newsroom: Newsroom) 
 
     assert [one.path for one in blank] == [("reason", "note")]
     assert [one.path for one in unknown] == [("reason", "note"), ("errorPolicy",)]
-    assert newsroom.head() == 0
+    assert newsroom.edits() == 0
 
 
 def test_a_dry_run_and_a_repetition_tell_the_same(newsroom: Newsroom) -> None:
@@ -164,7 +164,7 @@ def test_a_dry_run_and_a_repetition_tell_the_same(newsroom: Newsroom) -> None:
     ]
     assert (again.refs, again.skipped) == (first.refs, first.skipped)
     assert list(again.refs) == ["#c", "#e"]
-    assert newsroom.head() == 3
+    assert newsroom.edits() == 3
     with newsroom.engine.connect() as connection:
         rows = connection.execute(sa.select(T["idempotency"])).mappings().all()
     assert marker not in json.dumps([dict(row) for row in rows], default=str)

@@ -18,6 +18,7 @@ from app.commands.guard import Guard, require_fitting
 from app.commands.signer_state import StateFile
 from app.commands.signing import Signer, adopt, leading, sign
 from app.commands.signing_keys import make_key, read_keys
+from app.domain.codes import Role
 from app.domain.decisions import Editing
 from app.domain.errors import NotSigned, ReadOnly, Unready
 from app.log.checkpoint import Checkpoint, open_checkpoint, signed_checkpoint
@@ -107,21 +108,24 @@ def test_the_head_is_signed_once_and_stands_in_the_file_and_in_the_database(desk
     assert signed is not None
     assert again is None
     checkpoint = open_checkpoint(signed.note, [KEY.verifier])
-    assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (NAME, 2, desk.root(2))
+    assert (checkpoint.origin, checkpoint.size, checkpoint.root) == (NAME, 3, desk.root(3))
     assert desk.state.path.read_text() == signed.note
     assert desk.newest() == signed
 
 
-def test_an_empty_log_is_not_signed(desk: Desk) -> None:
-    assert desk.sign() is None
-    assert desk.newest() is None
-    assert not desk.state.path.exists()
+def test_an_empty_log_is_not_signed(database_url: str, tmp_path: Path) -> None:
+    nobody = Editing("", "", Role.EDITOR, "")
+
+    with desk_at(database_url, tmp_path, editing=nobody) as desk:
+        assert desk.sign() is None
+        assert desk.newest() is None
+        assert not desk.state.path.exists()
 
 
 def test_a_head_beyond_a_tile_is_signed_from_stored_nodes(desk: Desk) -> None:
     """Across the end of the first tile."""
     sizes = []
-    for count in (1, 254, 1, 1, 2):
+    for count in (1, 253, 1, 1, 2):
         fill(desk.url, count)
         signed = desk.sign()
         assert signed is not None
@@ -132,7 +136,7 @@ def test_a_head_beyond_a_tile_is_signed_from_stored_nodes(desk: Desk) -> None:
         peaks = Peaks()
         for body in leaves.scalars():
             peaks = peaks.append(leaf_hash(body.encode()))
-    assert sizes == [1, 255, 256, 257, 259]
+    assert sizes == [2, 255, 256, 257, 259]
     assert open_checkpoint(signed.note, [KEY.verifier]).root == peaks.root()
 
 
@@ -155,7 +159,7 @@ def test_killed_between_file_and_database_the_same_bytes_are_published(desk: Des
             sa.select(T["checkpoint"].c.size, T["checkpoint"].c.note).order_by("size")
         ).all()
     assert after is not None
-    assert [tuple(row) for row in rows] == [(1, kept), (2, after.note)]
+    assert [tuple(row) for row in rows] == [(2, kept), (3, after.note)]
 
 
 class _Killed(Exception):
@@ -205,12 +209,12 @@ def test_one_signs_at_a_time(desk: Desk, tmp_path: Path) -> None:
 def test_a_database_behind_its_published_head_is_named_with_what_is_missing(desk: Desk) -> None:
     desk.newsroom.add_item()
     desk.sign()
-    desk.keep(4, bytes(32))
+    desk.keep(5, bytes(32))
 
     cause = desk.cause()
 
-    assert "positions 2 to 4 were published and not in this database" in cause
-    with pytest.raises(ReadOnly, match="positions 2 to 4"):
+    assert "positions 3 to 5 were published and not in this database" in cause
+    with pytest.raises(ReadOnly, match="positions 3 to 5"):
         desk.sign()
 
 
@@ -229,13 +233,13 @@ def test_yesterdays_backup_starts_read_only(
             cause, size = restored.cause(), restored.newsroom.head()
             restored.let_go()
 
-    assert size == 1
-    assert cause.startswith("positions 2 to 3 were published and not in this database: restore")
+    assert size == 2
+    assert cause.startswith("positions 3 to 4 were published and not in this database: restore")
 
 
 def test_another_history_of_the_same_length_is_refused(desk: Desk) -> None:
     desk.newsroom.add_item()
-    desk.keep(1, bytes(32))
+    desk.keep(2, bytes(32))
 
     assert "another history than was published" in desk.cause()
     with pytest.raises(ReadOnly, match="another history"):
@@ -256,11 +260,11 @@ def test_a_lost_state_is_adopted_by_a_person_alone(desk: Desk) -> None:
         adopted = adopt(connection, desk.state)
     after = desk.sign()
 
-    assert "positions up to 1 were published, and the signer's state" in cause
+    assert "positions up to 2 were published, and the signer's state" in cause
     assert "corrigenda signer adopt" in cause
     assert adopted == signed
     assert after is not None
-    assert after.size == 2
+    assert after.size == 3
 
 
 def test_an_older_state_is_found_out_and_adopted(desk: Desk, tmp_path: Path) -> None:
@@ -275,8 +279,8 @@ def test_an_older_state_is_found_out_and_adopted(desk: Desk, tmp_path: Path) -> 
     with desk.reads.connect() as connection:
         adopt(connection, desk.state)
 
-    assert "has a checkpoint of 2 entries, and the signer's state" in cause
-    assert desk.fitting() == 2
+    assert "has a checkpoint of 3 entries, and the signer's state" in cause
+    assert desk.fitting() == 3
 
 
 def test_a_checkpoint_that_the_key_did_not_sign_is_not_adopted(desk: Desk) -> None:
@@ -293,9 +297,9 @@ def test_a_checkpoint_that_the_key_did_not_sign_is_not_adopted(desk: Desk) -> No
 def test_there_is_nothing_to_adopt_in_a_database_that_lacks_what_was_published(desk: Desk) -> None:
     desk.newsroom.add_item()
     desk.sign()
-    desk.keep(3, bytes(32))
+    desk.keep(4, bytes(32))
 
-    with pytest.raises(ReadOnly, match="positions 2 to 3"), desk.reads.connect() as connection:
+    with pytest.raises(ReadOnly, match="positions 3 to 4"), desk.reads.connect() as connection:
         adopt(connection, desk.state)
 
 
@@ -327,11 +331,11 @@ def test_a_state_that_is_none_is_refused(desk: Desk, content: str, words: str) -
 def test_two_heads_of_one_size_are_noticed(desk: Desk) -> None:
     """The row of the table is another than the signer's, though the log fits the latter."""
     desk.newsroom.add_item()
-    false = signed_checkpoint(Checkpoint(NAME, 1, bytes(32)), [KEY])
-    publish(desk.engine, Published(1, false, "2026-11-24T00:00:00.000000Z"))
-    desk.keep(1, desk.root(1))
+    false = signed_checkpoint(Checkpoint(NAME, 2, bytes(32)), [KEY])
+    publish(desk.engine, Published(2, false, "2026-11-24T00:00:00.000000Z"))
+    desk.keep(2, desk.root(2))
 
-    assert "the checkpoint of 1 entries in the database has another root" in desk.cause()
+    assert "the checkpoint of 2 entries in the database has another root" in desk.cause()
 
 
 def test_a_new_name_begins_a_new_series(desk: Desk, tmp_path: Path) -> None:
@@ -353,7 +357,7 @@ def test_a_new_name_begins_a_new_series(desk: Desk, tmp_path: Path) -> None:
 
     assert (too_early, again) == (None, None)
     assert signed is not None
-    assert open_checkpoint(signed.note, [key.verifier]).size == 2
+    assert open_checkpoint(signed.note, [key.verifier]).size == 3
 
 
 def unguard_head(connection: sa.Connection) -> None:
@@ -379,7 +383,7 @@ def test_hashes_that_were_altered_are_not_signed(desk: Desk) -> None:
     with pytest.raises(NotSigned, match="different roots"):
         desk.sign()
 
-    assert (size, desk.fitting()) == (2, 1)
+    assert (size, desk.fitting()) == (3, 2)
 
 
 # --- read-only ----------------------------------------------------------------
@@ -395,14 +399,14 @@ def test_nothing_is_written_to_a_database_that_is_behind(desk: Desk) -> None:
 
     with opened_with(desk.url, guard) as engine:
         newsroom = Newsroom(engine, desk.newsroom.editing)
-        with pytest.raises(ReadOnly, match="positions 2 to 9"):
+        with pytest.raises(ReadOnly, match="positions 3 to 9"):
             newsroom.add_item()
         head = newsroom.head()
         desk.state.write(note)
         guard.check()
         newsroom.add_item()
 
-    assert head == 1
+    assert head == 2
 
 
 @contextmanager
@@ -423,9 +427,9 @@ def test_a_log_that_shrank_since_the_last_look_is_not_written_to(desk: Desk) -> 
     guard = Guard(desk.reads, desk.state)
     guard.check()
 
-    guard.require(1)
-    with pytest.raises(ReadOnly, match="position 1 was published and not in this database"):
-        guard.require(0)
+    guard.require(2)
+    with pytest.raises(ReadOnly, match="position 2 was published and not in this database"):
+        guard.require(1)
 
 
 # --- running ------------------------------------------------------------------
@@ -479,11 +483,11 @@ def test_where_the_leader_stops_the_next_one_takes_over(desk: Desk) -> None:
 
 def test_a_signer_that_cannot_goes_on_trying(desk: Desk) -> None:
     desk.newsroom.add_item()
-    desk.keep(1, bytes(32))
+    desk.keep(2, bytes(32))
 
     with running(desk) as signer:
         cause = eventually(lambda: signer.cause)
-        desk.keep(1, desk.root(1))
+        desk.keep(2, desk.root(2))
         eventually(desk.newest)
         eventually(lambda: signer.cause is None)
 

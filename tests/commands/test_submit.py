@@ -55,7 +55,7 @@ def test_a_changeset_is_written_with_its_history(newsroom: Newsroom) -> None:
 
     outcome = newsroom.revise(horses, quantity=24, reason="The veterinary service counted 24.")
 
-    assert outcome.position == newsroom.head() == 2
+    assert outcome.position == newsroom.head() == newsroom.nth(2)
     assert newsroom.quantities(horses) == [30, 24]
     assert [step.note for step in newsroom.history(horses)][1] == (
         "The veterinary service counted 24."
@@ -65,7 +65,7 @@ def test_a_changeset_is_written_with_its_history(newsroom: Newsroom) -> None:
 def test_a_changeset_row_says_who_did_what(newsroom: Newsroom) -> None:
     outcome = newsroom.commit(*adds("russia"), code="DISPUTE")
 
-    row = newsroom.changeset(1)
+    row = newsroom.changeset(newsroom.nth(1))
 
     assert (row["id"], row["kind"], row["reason_code"]) == (outcome.changeset_id, "EDIT", "DISPUTE")
     assert (row["editor"], row["newsroom"], row["role"]) == (
@@ -110,9 +110,9 @@ def test_other_roles_may_not_commit(newsroom: Newsroom, role: Role) -> None:
     with pytest.raises(Forbidden):
         reader.commit(*adds("russia"))
     with pytest.raises(Forbidden):
-        reader.revert(1)
+        reader.revert(newsroom.nth(1))
 
-    assert newsroom.head() == 0
+    assert newsroom.edits() == 0
 
 
 # --- all or nothing ---------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def test_a_stale_edit_is_refused_and_nothing_is_written(newsroom: Newsroom) -> N
     assert (refusal.record_id, refusal.based_on, refusal.current) == (horses, 1, 2)
     assert refusal.path == ("operations", 0, "reviseTransfer", "version")
     assert newsroom.quantities(horses) == [30, 24]
-    assert newsroom.head() == 2
+    assert newsroom.edits() == 2
 
 
 def test_unknown_references_are_named_where_they_stand(newsroom: Newsroom) -> None:
@@ -164,7 +164,7 @@ def test_unknown_references_are_named_where_they_stand(newsroom: Newsroom) -> No
     found = refused(newsroom.add_transfer, giver=unknown)
 
     assert (found.code, found.path) == ("UNKNOWN_RECORD", ("operations", 0, "addTransfer", "giver"))
-    assert newsroom.head() == 0
+    assert newsroom.edits() == 0
 
 
 def test_a_dry_run_answers_and_writes_nothing(newsroom: Newsroom) -> None:
@@ -180,10 +180,10 @@ def test_a_dry_run_answers_and_writes_nothing(newsroom: Newsroom) -> None:
     outcome = newsroom.commit(revise, dry_run=True, preview=look, key="dry")
 
     assert (outcome.position, outcome.changeset_id, outcome.preview) == (None, None, "looked")
-    assert seen == [(2, heads(24))]
+    assert seen == [(newsroom.nth(2), heads(24))]
     assert warned(outcome) == {(NO_LIVE_CLAIM, "quantity")}
     assert newsroom.counts() == before
-    assert newsroom.commit(revise, key="dry").position == 2
+    assert newsroom.commit(revise, key="dry").position == newsroom.nth(2)
 
 
 def test_a_dry_run_is_refused_like_the_real_one(newsroom: Newsroom) -> None:
@@ -212,7 +212,7 @@ def test_the_same_key_and_payload_give_the_same_answer(newsroom: Newsroom) -> No
     assert again == first
     assert set(first.refs) == {"#horses", "#mares"}
     assert (PARTS_DO_NOT_ADD_UP, "quantity") in warned(first)
-    assert newsroom.head() == 1
+    assert newsroom.edits() == 1
 
 
 def test_the_same_key_for_another_payload_is_refused(newsroom: Newsroom) -> None:
@@ -221,7 +221,7 @@ def test_the_same_key_for_another_payload_is_refused(newsroom: Newsroom) -> None
     found = refused(newsroom.commit, *adds("ukraine"), key="k")
 
     assert (found.code, found.path) == ("IDEMPOTENCY_KEY_REUSED", ("idempotencyKey",))
-    assert newsroom.head() == 1
+    assert newsroom.edits() == 1
 
 
 def test_another_reason_is_another_payload(newsroom: Newsroom) -> None:
@@ -248,7 +248,7 @@ def test_a_refused_edit_does_not_use_up_its_key(newsroom: Newsroom) -> None:
     horses = newsroom.add_transfer()
     refused(newsroom.commit, newsroom.on(horses, "restore"), key="k")
 
-    assert newsroom.commit(newsroom.on(horses, "retract"), key="k").position == 2
+    assert newsroom.commit(newsroom.on(horses, "retract"), key="k").position == newsroom.nth(2)
 
 
 def test_keys_of_different_editors_do_not_meet(newsroom: Newsroom) -> None:
@@ -257,14 +257,14 @@ def test_keys_of_different_editors_do_not_meet(newsroom: Newsroom) -> None:
     newsroom.commit(*adds("russia"), key="k")
     outcome = colleague.commit(*adds("ukraine"), key="k")
 
-    assert outcome.position == 2
+    assert outcome.position == newsroom.nth(2)
 
 
 def test_a_revert_may_carry_a_key_too(newsroom: Newsroom) -> None:
     horses = newsroom.add_transfer()
 
-    first = newsroom.revert(1, key="k")
-    again = newsroom.revert(1, key="k")
+    first = newsroom.revert(newsroom.nth(1), key="k")
+    again = newsroom.revert(newsroom.nth(1), key="k")
 
     assert again == first
     assert newsroom.record(horses).version == 2
@@ -286,14 +286,14 @@ def test_one_key_sent_many_times_at_once_is_one_changeset(newsroom: Newsroom) ->
         outcomes = list(threads.map(send, range(8)))
 
     assert len({json.dumps([one.position, *one.refs.items()]) for one in outcomes}) == 1
-    assert newsroom.head() == 1
+    assert newsroom.edits() == 1
 
 
 # --- time -------------------------------------------------------------------------------------
 
 
 def test_the_ledgers_time_never_runs_backwards(newsroom: Newsroom) -> None:
-    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    now = datetime(2126, 11, 23, 12, tzinfo=UTC)
     times = iter([0, 5, -3600, 7])
 
     recorded = []
@@ -303,8 +303,8 @@ def test_the_ledgers_time_never_runs_backwards(newsroom: Newsroom) -> None:
         recorded.append(ledger.commit(*adds("russia")).recorded_at)
 
     assert recorded == [
-        "2026-11-23T12:00:00.000000Z", "2026-11-23T12:00:05.000000Z",
-        "2026-11-23T12:00:05.000000Z", "2026-11-23T12:00:07.000000Z",
+        "2126-11-23T12:00:00.000000Z", "2126-11-23T12:00:05.000000Z",
+        "2126-11-23T12:00:05.000000Z", "2126-11-23T12:00:07.000000Z",
     ]  # fmt: skip
 
 
@@ -315,7 +315,7 @@ def test_a_changeset_is_dated_when_it_enters_the_log_and_not_when_it_was_sent(
     ticks: list[datetime] = []
 
     def clock() -> datetime:
-        ticks.append(datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=len(ticks)))
+        ticks.append(datetime(2126, 11, 23, tzinfo=UTC) + timedelta(seconds=len(ticks)))
         return ticks[-1]
 
     outcome = replace(newsroom, clock=clock).commit(*adds("russia"))
@@ -375,7 +375,7 @@ def test_a_circle_of_forward_refs_is_refused(newsroom: Newsroom) -> None:
     )  # fmt: skip
 
     assert {one.code for one in found} == {"CYCLE"}
-    assert newsroom.head() == 0
+    assert newsroom.edits() == 0
 
 
 def test_a_circle_closed_half_by_a_new_record_is_refused(newsroom: Newsroom) -> None:
@@ -406,7 +406,7 @@ def test_a_revert_may_not_close_a_circle_either(newsroom: Newsroom) -> None:
     newsroom.revise(other, part_of=None)
     newsroom.revise(one, part_of=other)
 
-    assert refused(newsroom.revert, 3).code == "CYCLE"
+    assert refused(newsroom.revert, newsroom.nth(3)).code == "CYCLE"
 
 
 # --- merges -----------------------------------------------------------------------------------
@@ -584,7 +584,7 @@ def test_a_revert_leaves_what_was_edited_beside_it(newsroom: Newsroom) -> None:
 def test_an_addition_is_reverted_by_retracting_and_that_by_restoring(newsroom: Newsroom) -> None:
     horses = newsroom.add_transfer()
 
-    gone = newsroom.revert(1).position or 0
+    gone = newsroom.revert(newsroom.nth(1)).position or 0
     back = newsroom.revert(gone).position or 0
     newsroom.revert(back)
 
@@ -625,9 +625,9 @@ def test_a_large_changeset_is_reverted_whole(newsroom: Newsroom) -> None:
     names = [f"actor-{number}" for number in range(120)]
     newsroom.commit(*adds(*names))
 
-    outcome = newsroom.revert(1)
+    outcome = newsroom.revert(newsroom.nth(1))
 
-    assert outcome.position == 2
+    assert outcome.position == newsroom.nth(2)
     with newsroom.engine.connect() as connection:
         states = connection.execute(
             sa.select(T["actor"].c.state).where(T["actor"].c.version == 2)
@@ -649,7 +649,7 @@ def test_a_position_without_a_changeset_cannot_be_reverted(
 def test_a_revert_needs_a_reason_too(newsroom: Newsroom) -> None:
     newsroom.add_actor()
 
-    found = refused(newsroom.revert, 1, reason=" ")
+    found = refused(newsroom.revert, newsroom.nth(1), reason=" ")
 
     assert found.path == ("reason", "note")
 
@@ -874,8 +874,8 @@ def test_every_changeset_of_the_demo_is_sealed_as_its_rows_say(newsroom: Newsroo
     for line in lines:
         known.update(imports(newsroom, json.loads(line), known).refs)
 
-    assert newsroom.head() == len(lines)
-    assert checks.entries_follow_from_rows(newsroom.engine) == len(lines)
+    assert newsroom.edits() == len(lines)
+    assert checks.entries_follow_from_rows(newsroom.engine) == newsroom.head()
 
 
 def test_an_import_keeps_the_ids_it_brings_and_what_it_says_of_its_origin(
@@ -896,7 +896,7 @@ def test_an_import_keeps_the_ids_it_brings_and_what_it_says_of_its_origin(
 
     assert newsroom.record(ident).version == 1
     assert (again.code, again.path) == ("INVALID_INPUT", ("operations", 0, "addActor"))
-    assert newsroom.changeset(1)["kind"] == "IMPORT"
+    assert newsroom.changeset(newsroom.nth(1))["kind"] == "IMPORT"
 
 
 def test_an_id_of_another_kind_is_refused(newsroom: Newsroom) -> None:
@@ -913,7 +913,7 @@ def test_a_submission_runs_in_the_transaction_it_is_given(newsroom: Newsroom) ->
     from app.commands.submit import submit_within
 
     body = {"reason": {"code": "OTHER", "note": "x"}, "operations": adds("russia")}
-    before = newsroom.counts()
+    before, head = newsroom.counts(), newsroom.head()
 
     with newsroom.engine.connect() as connection, connection.begin() as transaction:
         positions = [
@@ -921,7 +921,7 @@ def test_a_submission_runs_in_the_transaction_it_is_given(newsroom: Newsroom) ->
         ]
         transaction.rollback()
 
-    assert positions == [1, 2]
+    assert positions == [head + 1, head + 2]
     assert newsroom.counts() == before
 
 
@@ -930,4 +930,4 @@ def test_a_submission_is_an_edit_unless_it_says_otherwise(newsroom: Newsroom) ->
 
     submit(newsroom.engine, Submission(body, newsroom.editing, ChangesetKind.REVIEW))
 
-    assert newsroom.changeset(1)["kind"] == "REVIEW"
+    assert newsroom.changeset(newsroom.nth(1))["kind"] == "REVIEW"

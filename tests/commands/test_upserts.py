@@ -74,7 +74,7 @@ def test_a_feed_is_synced_without_looking_anything_up(newsroom: Newsroom) -> Non
     assert (second.position, second.changeset_id) == (None, None)
     assert first.refs == second.refs == third.refs
     assert newsroom.quantities(third.refs["#t"]) == [30, 24]
-    assert newsroom.head() == 2
+    assert newsroom.edits() == 2
 
 
 def test_what_is_not_given_stays_and_null_takes_away(newsroom: Newsroom) -> None:
@@ -139,7 +139,7 @@ def test_what_is_withdrawn_is_not_brought_back_by_a_sync(newsroom: Newsroom) -> 
 
     assert (found.code, found.path) == ("WRONG_STATE", ("operations", 0, "upsertActor"))
     assert "restore it first" in found.message
-    assert newsroom.head() == 2
+    assert newsroom.edits() == 2
 
 
 def test_what_was_redacted_is_not_put_back_by_a_sync(newsroom: Newsroom) -> None:
@@ -184,7 +184,7 @@ def test_what_cannot_be_upserted_is_told_with_its_place(
     assert (code, ("operations", *path)) in [
         (one.code, one.path) for one in refusals(newsroom.commit, *operations)
     ]
-    assert newsroom.head() == 0
+    assert newsroom.edits() == 0
 
 
 def test_a_circle_through_records_that_are_there_is_refused(newsroom: Newsroom) -> None:
@@ -254,7 +254,7 @@ def test_nothing_to_change_beside_what_fails_writes_nothing(newsroom: Newsroom) 
 
     assert (outcome.position, results(outcome)) == (None, [(0, "UNCHANGED")])
     assert outcome.skipped == (1,)
-    assert newsroom.head() == 1
+    assert newsroom.edits() == 1
 
 
 # --- races ------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def test_eight_syncs_at_once_make_one_record_of_each(newsroom: Newsroom) -> None
     assert len({tuple(sorted(one.refs.items())) for one in outcomes}) == 1
     assert newsroom.counts()["record"] == len(FEED)
     written = [one.position for one in outcomes if one.position is not None]
-    assert sorted(written) == list(range(1, newsroom.head() + 1))
+    assert sorted(written) == [newsroom.nth(one + 1) for one in range(newsroom.edits())]
     with newsroom.engine.connect() as connection:
         newest = connection.execute(sa.select(sa.func.max(T["transfer"].c.version))).scalar_one()
     assert newest == len(newsroom.quantities(outcomes[0].refs["#t"]))

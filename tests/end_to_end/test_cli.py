@@ -63,6 +63,10 @@ def url(databases: Databases) -> Iterator[str]:
         yield made
 
 
+START = 2
+"""The positions of the changesets that `enter_editor` makes."""
+
+
 def enter_editor(url: str) -> None:
     engine = open_engine(parse_url(url))
     access.add_newsroom(engine, "House", house=True)
@@ -114,7 +118,7 @@ def test_a_dossier_goes_in_comes_out_and_goes_in_elsewhere(
         again = corrigenda("export", url=other)
 
     assert (loaded.status, exported.status) == (0, 0), (loaded, exported)
-    assert loaded.err.startswith("38 lines: positions 1 to 38 written, with ")
+    assert loaded.err.startswith("38 lines: positions 3 to 40 written, with ")
     assert again.out == (tmp_path / "out.jsonl").read_text()
     assert len(again.out.splitlines()) == 38
 
@@ -147,13 +151,16 @@ def broken_in_the_middle(count: int, url: str, folder: Path) -> None:
     message = refused(stopped)
     assert f"line {broken} of {file} cannot be loaded:" in message
     assert "operation 2 (addTransfer), field quantity.amount: " in message
-    assert f"Lines 1 to {broken - 1} are loaded: positions 1 to {broken - 1} now" in message
+    assert (
+        f"Lines 1 to {broken - 1} are loaded: positions {START + 1} to {START + broken - 1} now"
+        in message
+    )
     assert f"run the same command again; it goes on at line {broken}." in message
-    assert held == broken - 1
+    assert held == START + broken - 1
     assert resumed.status == 0, resumed
     assert f"{count} lines, {broken - 1} of them already loaded: " in resumed.err
-    assert f"positions {broken} to {count} written" in resumed.err
-    assert head(url) == count
+    assert f"positions {START + broken} to {START + count} written" in resumed.err
+    assert head(url) == START + count
 
 
 def test_a_broken_line_in_the_middle_says_where_and_the_load_goes_on(
@@ -173,7 +180,7 @@ def test_a_broken_line_leaves_nothing_behind_when_all_go_together(
 
     assert "line 11 of" in message
     assert "Nothing was written." in message
-    assert head(url) == 0
+    assert head(url) == START
 
 
 def test_what_is_refused_may_be_left_out_and_is_named(url: str, tmp_path: Path) -> None:
@@ -192,7 +199,7 @@ def test_a_dry_run_says_that_everything_can_be_loaded(url: str) -> None:
     ran = corrigenda("load", DEMO, "--dry-run", url=url)
 
     assert "38 lines: everything can be loaded. Nothing was written" in ran.err
-    assert head(url) == 0
+    assert head(url) == START
 
 
 modes_hold = pytest.mark.skipif(
@@ -268,7 +275,7 @@ def test_a_file_that_may_not_be_read_is_named(url: str, tmp_path: Path) -> None:
         (["load", "missing.jsonl"], {}, "missing.jsonl: No such file or directory"),
         (["load", "/"], {}, "/: Is a directory"),
         (["load", str(DEMO), "--editor", "Zoe"], {}, "there is no editor 'Zoe'"),
-        (["export", "--from", "2"], {}, "this ledger is empty"),
+        (["export", "--from", "9"], {}, "this ledger has positions 1 to 2"),
         (["export", "--output", "/nowhere/out.jsonl"], {}, "No such file or directory"),
         (["newsroom", "add", "house"], {}, "there is a newsroom named 'house' already"),
         (["newsroom", "list", "--database-url", "mysql://x/y"], {}, "must be a SQLite file or Pos"),
@@ -384,7 +391,7 @@ def test_the_demo_makes_its_ledger_once_and_keeps_it(tmp_path: Path) -> None:
     ]
     assert stat.S_IMODE((data / "demo-keys.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    assert (made, head(url)) == (38, 38)
+    assert (made, head(url)) == (39, 39)
 
 
 def test_the_search_index_is_made_again_on_request(url: str) -> None:

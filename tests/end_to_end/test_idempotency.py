@@ -30,6 +30,10 @@ REQUEST = json.dumps(
 )
 
 
+START = 4
+"""The positions of the changesets that `two_keys` makes."""
+
+
 def two_keys(url: str) -> list[str]:
     """Enter an editor of the house; return two keys of the API that are hers."""
     with opened(url) as engine:
@@ -85,6 +89,6 @@ def test_one_key_sent_fifty_times_at_once_is_one_changeset(databases: Databases,
     assert {
         answer["errors"][0]["extensions"]["code"] for status, answer in storm if status == 409
     } <= {"IDEMPOTENCY_IN_PROGRESS"}
-    assert first["data"]["commit"]["changeset"]["position"] == 1
+    assert first["data"]["commit"]["changeset"]["position"] == START + 1
     assert (status, again["data"]) == (200, first["data"])
-    assert other["data"]["commit"]["changeset"]["position"] == 2
+    assert other["data"]["commit"]["changeset"]["position"] == START + 2

@@ -46,10 +46,10 @@ def test_a_partner_syncs_its_claims_night_after_night(databases: Databases, tmp_
             again = sync(claim(1, "24"), claim(2, "30"))
             torn = sync(claim(1, "many"), claim(2, "29"))
         with opened(url) as engine:
-            head = replace(house, engine=engine).head()
+            edits = replace(house, engine=engine).edits()
 
     assert first == (0, "2 added", "")
     assert again == (0, "2 unchanged", "")
     assert torn[:2] == (1, "1 revised")
     assert torn[2].startswith("line 1: upsertClaim.set.value.quantity.amount: INVALID_INPUT: ")
-    assert head == 4
+    assert edits == 4

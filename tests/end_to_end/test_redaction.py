@@ -92,7 +92,7 @@ def test_after_a_scrub_the_content_is_nowhere(folder: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert f"{horses} version 1 (position 1): title" in done.stdout
+    assert f"{horses} version 1 (position 3): title" in done.stdout
     assert "Scrubbed." in done.stderr
     assert holding(folder) == set()
     exported = corrigenda(url, "export")
@@ -122,8 +122,9 @@ def test_a_server_that_held_it_says_it_nowhere_any_more(folder: Path) -> None:
     signing = {"CORRIGENDA_SIGNING_KEY": str(folder / "key")}
     with opened(url) as engine:
         room = newsroom(engine)
-        admin = access.add_editor(engine, "Eva", newsroom=room.editing.newsroom, role="ADMIN")
-        key = access.create_key(engine, admin, label="desk", environment="test").key
+        admin = room.colleague("Eva", Role.ADMIN).editing.editor
+        by = access.By(admin)
+        key = access.create_key(engine, admin, label="desk", environment="test", by=by).key
         horses = room.add_transfer(title=MARKER, summary=f"By {MARKER}.", externalRef=MARKER)
         room.propose(room.setting(horses, summary=f"{MARKER} said so."), message=MARKER)
     asked = {"id": horses, "text": MARKER}
@@ -133,7 +134,7 @@ def test_a_server_that_held_it_says_it_nowhere_any_more(folder: Path) -> None:
         refused = json.dumps(server.ask(REDACT, {"id": MARKER}, key))
         redacted = server.ask(REDACT, {"id": horses}, key)["data"]["redact"]
         after = server.ask(READ, asked, key)
-        eventually(lambda: server.ready()["log"]["checkpoint"] == 2)
+        eventually(lambda: server.ready()["log"]["checkpoint"] == 6)
     held = holding(folder)
     scrubbed = corrigenda(url, "scrub")
     corrigenda(url, "bundle", folder / "bundle", "--audience", "auditor", **signing)
@@ -141,7 +142,7 @@ def test_a_server_that_held_it_says_it_nowhere_any_more(folder: Path) -> None:
 
     assert before.count(MARKER) > 12
     assert MARKER in refused, "an answer may repeat what was just asked"
-    assert redacted == {"changeset": {"position": 2}, "userErrors": []}
+    assert redacted == {"changeset": {"position": 6}, "userErrors": []}
     assert MARKER not in json.dumps(after)
     assert after["data"]["found"]["nodes"] == after["data"]["filtered"]["nodes"] == []
     assert "ledger.db" in " ".join(held), "nothing was there, so nothing was shown"
@@ -198,7 +199,7 @@ def test_a_dry_run_tells_what_would_go(folder: Path) -> None:
         "--dry-run",
     )  # fmt: skip
 
-    assert done.stdout == f"{horses} version 1 (position 1): title\n"
+    assert done.stdout == f"{horses} version 1 (position 3): title\n"
     assert "Nothing was removed (dry run)." in done.stderr
     with opened(url) as engine:
         assert everything_holds(engine) == 1

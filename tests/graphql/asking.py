@@ -19,13 +19,21 @@ from starlette.testclient import TestClient
 
 from app.commands import access
 from app.commands import demo as demo_ledger
+from app.domain.codes import Role
+from app.domain.decisions import Editing
 from app.main import create_app
 from app.settings import Settings
-from tests.driver import opened
+from tests.driver import Newsroom, opened
 
 ROOT = Path(__file__).resolve().parents[2]
 DOSSIER = ROOT / "app" / "demo" / "dossier.jsonl"
 OPERATIONS = ROOT / "schema" / "operations"
+
+START = 1
+"""The positions before a ledger's first edit: one changeset enters who may act."""
+
+DEMO = START + len(DOSSIER.read_bytes().splitlines())
+"""Where the log of the demo ends."""
 
 NOTE = "So that the ledger says what its sources say."
 PAYLOAD = """
@@ -211,6 +219,11 @@ class Ledger:
             "position"
         ]
         return position
+
+    def edits(self) -> int:
+        """Return how many changesets are edits, and no access changes."""
+        with opened(self.url) as engine:
+            return Newsroom(engine, Editing("", "", Role.READER, "")).edits()
 
     # --- documents of schema/operations ---------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.graphql.asking import Ledger
+from tests.graphql.asking import START, Ledger
 
 E1 = '(filter: {externalRefs: ["E1"]})'
 COUNT = f"transfers{E1} {{ nodes {{ id version quantity {{ amount }} }} }}"
@@ -200,7 +200,7 @@ def test_what_was_called_otherwise_is_found_by_its_words_of_then(ledger: Ledger)
     ledger.revise(goats, 1, name="Dairy goat", aliases=[])
     names = 'items(filter: {textContains: "염소"}) { nodes { name } }'
 
-    answer = ledger.ask(f"{{ {names} archive(position: 1) {{ {names} }} }}")
+    answer = ledger.ask(f"{{ {names} archive(position: {START + 1}) {{ {names} }} }}")
 
     assert answer["items"]["nodes"] == []
     assert answer["archive"]["items"]["nodes"] == [{"name": "Goat"}]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.graphql.asking import COMMIT, NOTE, Ledger
+from tests.graphql.asking import COMMIT, DEMO, NOTE, START, Ledger
 
 HORSES = {"title": "Horses for North Korea", "quantity": {"amount": "30", "unit": "head"}}
 TRAIL = """
@@ -71,7 +71,7 @@ def test_a_revised_count_keeps_old_and_new_with_editor_time_and_reason(own_demo:
     assert changeset["reason"] == reason
     assert changeset["editorName"] == changeset["editor"]["name"] == "Demo editor"
     assert changeset["newsroom"] == {"name": "Demo newsroom"}
-    assert changeset["position"] == done["changeset"]["position"] == 39
+    assert changeset["position"] == done["changeset"]["position"] == DEMO + 1
     assert changeset["recordedAt"].endswith("Z")
 
 
@@ -208,8 +208,8 @@ def test_an_edit_back_and_forth_is_told_by_the_log_position_of_the_answer(ledger
         role="editor",
     )  # fmt: skip
 
-    assert answer["extensions"]["position"] == 1
-    assert answer["data"]["commit"]["changeset"]["position"] == 1
+    assert answer["extensions"]["position"] == START + 1
+    assert answer["data"]["commit"]["changeset"]["position"] == START + 1
 
 
 # --- dry runs and idempotency --------------------------------------------------
@@ -246,7 +246,7 @@ def test_the_same_key_and_edit_give_the_same_answer_and_write_once(ledger: Ledge
     again = ledger.commit(operations, idempotencyKey="desk-1")
 
     assert again == first
-    assert ledger.head() == 1
+    assert ledger.head() == START + 1
 
 
 def test_the_same_key_with_another_edit_is_refused(ledger: Ledger) -> None:
@@ -257,7 +257,7 @@ def test_the_same_key_with_another_edit_is_refused(ledger: Ledger) -> None:
     ]
 
     assert (error["code"], error["path"]) == ("IDEMPOTENCY_KEY_REUSED", ["idempotencyKey"])
-    assert ledger.head() == 1
+    assert ledger.head() == START + 1
 
 
 def test_a_revert_is_tried_and_repeated_like_any_edit(ledger: Ledger) -> None:
@@ -271,7 +271,7 @@ def test_a_revert_is_tried_and_repeated_like_any_edit(ledger: Ledger) -> None:
     assert tried["changeset"] is None
     assert tried["revisions"] == done["revisions"]
     assert again == done
-    assert ledger.head() == 3
+    assert ledger.head() == START + 3
 
 
 @pytest.mark.parametrize("key", ["", "   ", "a\nb", "k" * 201])
@@ -303,7 +303,7 @@ def test_who_may_not_commit_is_refused_and_nothing_is_written(
     assert error["extensions"]["code"] == ("FORBIDDEN" if role else "UNAUTHENTICATED")
     assert "EDITOR and ADMIN may" in error["message"]
     assert error["path"] == [field]
-    assert demo.head() == 38
+    assert demo.head() == DEMO
 
 
 @pytest.mark.parametrize("role", ["editor", "admin"])
@@ -420,7 +420,7 @@ def test_what_an_editor_can_mend_is_told_with_its_place_in_the_input(
     assert error["path"][:2] == ["operations", "0"]
     assert error["path"][2:] == path
     assert error["message"]
-    assert demo.head() == 38
+    assert demo.head() == DEMO
 
 
 def test_every_fault_of_an_edit_is_told_at_once(demo: Ledger) -> None:
@@ -459,7 +459,7 @@ def test_an_input_that_the_schema_does_not_admit_is_a_wrong_request(
 
     assert "data" not in answer
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_VARIABLES"}
-    assert demo.head() == 38
+    assert demo.head() == DEMO
 
 
 def test_null_takes_a_value_away_and_absent_leaves_it(ledger: Ledger) -> None:
@@ -550,7 +550,7 @@ def test_a_payload_honours_aliases_fragments_and_type_names(ledger: Ledger) -> N
     assert record_id.startswith("transfer_")
     assert done == {
         "__typename": "CommitPayload",
-        "first": {"__typename": "Changeset", "position": 1, "kind": "EDIT"},
+        "first": {"__typename": "Changeset", "position": START + 1, "kind": "EDIT"},
         "second": {"reason": {"note": NOTE}},
         "records": [{"__typename": "Transfer", "title": "x"}],
         "again": [{"version": 1}],
@@ -592,7 +592,7 @@ def test_a_payload_without_anything_from_the_tables_is_answered(ledger: Ledger) 
     data = ledger.ask(f"mutation {{ commit(input: {ADD}) {{ __typename }} }}", role="editor")
 
     assert data == {"commit": {"__typename": "CommitPayload"}}
-    assert ledger.head() == 1
+    assert ledger.head() == START + 1
 
 
 def test_two_mutations_in_one_document_are_carried_out_one_after_the_other(
@@ -602,7 +602,7 @@ def test_two_mutations_in_one_document_are_carried_out_one_after_the_other(
         f"""mutation {{
           one: commit(input: {ADD}) {{ changeset {{ position }} records {{ position version }} }}
           two: commit(input: {ADD}) {{ changeset {{ position }} records {{ position }} }}
-          three: revert(input: {{ reason: {{ code: OTHER, note: "x" }} changeset: 1 }}) {{
+          three: revert(input: {{ reason: {{ code: OTHER, note: "x" }} changeset: {START + 1} }}) {{
             changeset {{ position kind reverts {{ position }} }} records {{ state }} }}
         }}""",
         role="editor",
@@ -610,14 +610,21 @@ def test_two_mutations_in_one_document_are_carried_out_one_after_the_other(
 
     assert answer == {
         "data": {
-            "one": {"changeset": {"position": 1}, "records": [{"position": 1, "version": 1}]},
-            "two": {"changeset": {"position": 2}, "records": [{"position": 2}]},
+            "one": {
+                "changeset": {"position": START + 1},
+                "records": [{"position": START + 1, "version": 1}],
+            },
+            "two": {"changeset": {"position": START + 2}, "records": [{"position": START + 2}]},
             "three": {
-                "changeset": {"position": 3, "kind": "REVERT", "reverts": {"position": 1}},
+                "changeset": {
+                    "position": START + 3,
+                    "kind": "REVERT",
+                    "reverts": {"position": START + 1},
+                },
                 "records": [{"state": "RETRACTED"}],
             },
         },
-        "extensions": {"position": 3, "cost": answer["extensions"]["cost"]},
+        "extensions": {"position": START + 3, "cost": answer["extensions"]["cost"]},
     }
 
 
@@ -633,7 +640,7 @@ def test_one_refused_mutation_does_not_stop_the_next(ledger: Ledger) -> None:
 
     assert data == {
         "bad": {"changeset": None, "userErrors": [{"code": "INVALID_INPUT"}]},
-        "good": {"changeset": {"position": 1}, "userErrors": []},
+        "good": {"changeset": {"position": START + 1}, "userErrors": []},
     }
 
 
@@ -653,7 +660,7 @@ def test_a_selection_with_a_bad_argument_is_refused_before_anything_is_written(
     code, _ = ledger.fault(f"mutation {{ commit(input: {ADD}) {{ {selection} }} }}", role="editor")
 
     assert code == "BAD_ARGUMENT"
-    assert ledger.head() == 0
+    assert ledger.head() == START
 
 
 def test_the_records_of_a_payload_are_those_of_the_edit_whatever_came_since(

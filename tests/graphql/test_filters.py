@@ -28,9 +28,9 @@ CASES: dict[str, list[tuple[dict[str, Any], list[str]]]] = {
         ({"states": []}, []),
         ({"newsrooms": [NOWHERE]}, []),
         ({"externalRefs": ["actor-1", "item-1"]}, ["russia"]),
-        ({"enteredAfter": 0}, ACTORS),
-        ({"enteredAfter": 1}, []),
-        ({"enteredAfter": 3, "states": ["MERGED", "RETRACTED"]}, ["fair"]),
+        ({"enteredAfter": 1}, ACTORS),
+        ({"enteredAfter": 2}, []),
+        ({"enteredAfter": 4, "states": ["MERGED", "RETRACTED"]}, ["fair"]),
         ({"kinds": ["COMPANY", "AGENCY"]}, ["bank", "bureau"]),
         ({"countries": ["KP", "FR", "XX"]}, ["korea", "bank"]),
         ({"actsFor": ["#russia", "#korea"]}, ["ann"]),
@@ -64,10 +64,10 @@ CASES: dict[str, list[tuple[dict[str, Any], list[str]]]] = {
         ({}, ["horse", "orlov", "stallion", "shell"]),
         ({"ids": ["#shell"]}, ["shell"]),
         ({"states": ["MERGED"]}, []),
-        ({"states": ["RETRACTED"], "enteredAfter": 2}, ["pony"]),
+        ({"states": ["RETRACTED"], "enteredAfter": 3}, ["pony"]),
         ({"newsrooms": [NOWHERE]}, []),
         ({"externalRefs": ["item-1"]}, ["stallion"]),
-        ({"enteredAfter": 1}, []),
+        ({"enteredAfter": 2}, []),
         ({"kinds": ["MUNITION"]}, ["shell"]),
         ({"broader": ["#horse"]}, ["orlov"]),
         ({"broader": ["#stallion"]}, []),
@@ -91,7 +91,7 @@ CASES: dict[str, list[tuple[dict[str, Any], list[str]]]] = {
         ({"states": ["RETRACTED"]}, ["lost"]),
         ({"newsrooms": [NOWHERE]}, []),
         ({"externalRefs": ["E1"]}, ["horses"]),
-        ({"enteredAfter": 1}, ["horses"]),
+        ({"enteredAfter": 2}, ["horses"]),
         ({"givers": ["#russia"]}, ["horses", "aggregate"]),
         ({"givers": ["#ukraine"]}, []),
         ({"receivers": ["#korea"]}, ["horses", "goats"]),
@@ -136,8 +136,8 @@ CASES: dict[str, list[tuple[dict[str, Any], list[str]]]] = {
         ({"states": ["RETRACTED"]}, ["same"]),
         ({"newsrooms": [NOWHERE]}, []),
         ({"externalRefs": ["citation-1"]}, ["note"]),
-        ({"enteredAfter": 1}, []),
-        ({"enteredAfter": 1, "states": ["RETRACTED"]}, ["same"]),
+        ({"enteredAfter": 2}, []),
+        ({"enteredAfter": 2, "states": ["RETRACTED"]}, ["same"]),
         ({"kinds": ["PRESS_RELEASE", "UNNAMED"]}, ["release", "note"]),
         ({"kinds": ["DATASET"]}, []),
         ({"publishers": ["#bureau"]}, ["release"]),
@@ -160,11 +160,11 @@ CASES: dict[str, list[tuple[dict[str, Any], list[str]]]] = {
         ({}, CLAIMS),
         ({"ids": ["#way"]}, ["way"]),
         ({"states": ["MERGED"]}, []),
-        ({"states": ["RETRACTED"], "enteredAfter": 1}, ["gone"]),
+        ({"states": ["RETRACTED"], "enteredAfter": 2}, ["gone"]),
         ({"newsrooms": [NOWHERE]}, []),
         ({"externalRefs": ["E1"]}, []),
         ({"externalRefs": ["claim-1"]}, ["count"]),
-        ({"enteredAfter": 1}, []),
+        ({"enteredAfter": 2}, []),
         ({"subjects": ["#shells", "#korea"]}, ["exists", "country"]),
         ({"subjects": ["#goats"]}, []),
         ({"fields": ["QUANTITY", "EXISTENCE"]}, ["count", "retold", "exists"]),
@@ -222,19 +222,20 @@ def test_the_entering_newsroom_finds_all_that_it_entered(world: World, kind: str
 
 
 CHANGESETS: list[tuple[dict[str, Any], list[int]]] = [
-    ({}, [4, 3, 2, 1]),
-    ({"kinds": ["MERGE"]}, [4]),
+    ({}, [5, 4, 3, 2, 1]),
+    ({"kinds": ["ACCESS"]}, [1]),
+    ({"kinds": ["MERGE"]}, [5]),
     ({"kinds": ["IMPORT"]}, []),
-    ({"reasonCodes": ["INITIAL_ENTRY", "DUPLICATE"]}, [4, 1]),
+    ({"reasonCodes": ["INITIAL_ENTRY", "DUPLICATE"]}, [5, 2, 1]),
     ({"reasonCodes": ["LEGAL"]}, []),
-    ({"records": ["#horses"]}, [2, 1]),
-    ({"records": ["#zoe", "#fair"]}, [4, 3, 1]),
+    ({"records": ["#horses"]}, [3, 2]),
+    ({"records": ["#zoe", "#fair"]}, [5, 4, 2]),
     ({"records": [NOBODY]}, []),
     ({"newsrooms": [NOWHERE]}, []),
     ({"editors": [NOBODY]}, []),
-    ({"recordedFrom": "2000-01-01T00:00:00Z"}, [4, 3, 2, 1]),
+    ({"recordedFrom": "2000-01-01T00:00:00Z"}, [5, 4, 3, 2, 1]),
     ({"recordedFrom": "2999-01-01T00:00:00+02:00"}, []),
-    ({"recordedBefore": "2999-01-01T00:00:00Z"}, [4, 3, 2, 1]),
+    ({"recordedBefore": "2999-01-01T00:00:00Z"}, [5, 4, 3, 2, 1]),
     ({"recordedBefore": "2000-01-01T00:00:00Z"}, []),
 ]
 LISTED = "query ($f: ChangesetFilter) { changesets(filter: $f) { totalCount nodes { position } } }"
@@ -260,9 +261,15 @@ def test_changesets_are_found_by_who_made_them(world: World) -> None:
         for role in ("editor", "admin")
     }
 
-    assert positions(world.ledger, {"editors": [viewers["admin"]["editorId"]]}) == [4]
-    assert positions(world.ledger, {"editors": [viewers["editor"]["editorId"]]}) == [3, 2, 1]
-    assert positions(world.ledger, {"newsrooms": [viewers["editor"]["newsroomId"]]}) == [4, 3, 2, 1]
+    assert positions(world.ledger, {"editors": [viewers["admin"]["editorId"]]}) == [5, 1]
+    assert positions(world.ledger, {"editors": [viewers["editor"]["editorId"]]}) == [4, 3, 2]
+    assert positions(world.ledger, {"newsrooms": [viewers["editor"]["newsroomId"]]}) == [
+        5,
+        4,
+        3,
+        2,
+        1,
+    ]
 
 
 def test_a_changeset_is_recorded_from_its_own_instant_on_and_not_before_it(world: World) -> None:
@@ -308,7 +315,7 @@ def test_a_filter_that_is_too_long_or_no_text_is_refused(
         ("changesets", {"recordedFrom": "yesterday"}),
         ("actors", {"kinds": ["EMPIRE"]}),
         ("actors", {"enteredAfter": -1}),
-        ("actors", {"enteredAfter": 2**53}),
+        ("actors", {"enteredAfter": 3**53}),
         ("actors", {"colour": "red"}),
     ],
 )

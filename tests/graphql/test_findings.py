@@ -551,17 +551,17 @@ def test_the_archive_finds_what_was_held_and_claimed_then(demo: Ledger) -> None:
       } }
     """
 
-    then = demo.ask(query, {"p": 4, "id": horses})["archive"]
+    then = demo.ask(query, {"p": 5, "id": horses})["archive"]
     (count,) = then["transfer"]["findings"]
 
     assert count == {
-        "id": f"{horses}.QUANTITY@4",
+        "id": f"{horses}.QUANTITY@5",
         "status": "SUPPORTED",
         "held": {"amount": "30"},
         "history": {"totalCount": 1},
         "positions": [{"claims": {"totalCount": 1}, "originCount": {"total": 1, "primary": 0}}],
     }
-    assert then["findings"]["nodes"] == [{"id": f"{horses}.QUANTITY@4"}]
+    assert then["findings"]["nodes"] == [{"id": f"{horses}.QUANTITY@5"}]
 
 
 # --- chains -------------------------------------------------------------------

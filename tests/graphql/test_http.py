@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.store.database import parse_url
-from tests.graphql.asking import Ledger, served
+from tests.graphql.asking import DEMO, Ledger, served
 
 QUERY = "{ actors(first: 1) { totalCount } }"
 PARTIAL = "{ log { position inclusionProof(position: 1, size: 999999) { index } } }"
@@ -211,7 +211,7 @@ def test_a_mutation_by_get_is_not_allowed_and_writes_nothing(
 
     assert is_plain_error(response, 405, "POST")
     assert response.headers["allow"] == "POST"
-    assert one_demo.head() == 38
+    assert one_demo.head() == DEMO
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "QUERY"])
@@ -467,7 +467,7 @@ def test_health_tells_that_the_process_runs_and_how_far_the_ledger_goes(demo: Le
     assert (live.status_code, live.json()) == (200, {"status": "ok"})
     assert (ready.status_code, ready.json()) == (
         200,
-        {"status": "ok", "position": 38, "search": "complete", "log": "unsigned"},
+        {"status": "ok", "position": DEMO, "search": "complete", "log": "unsigned"},
     )
 
 

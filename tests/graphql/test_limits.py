@@ -31,7 +31,9 @@ from app.store.log_engine import open_log_engine
 from app.store.reader import Reader, open_reader
 from tests.databases import KINDS
 from tests.graphql.asking import (
+    DEMO,
     ROOT,
+    START,
     Ledger,
     asker_of,
     document,
@@ -589,7 +591,7 @@ def test_an_edit_whose_answer_costs_too_much_is_refused_before_it_is_written(
     (error,) = answer["errors"]
     assert error["extensions"]["code"] == "TOO_COSTLY"
     assert error["extensions"]["value"] == 2 + 100 * (1 + 1 + 100)
-    assert head == 0
+    assert head == START
 
 
 def test_an_edit_tells_what_its_answer_costs(ledger: Ledger) -> None:
@@ -598,7 +600,7 @@ def test_an_edit_tells_what_its_answer_costs(ledger: Ledger) -> None:
 
     answer = ledger.answer(query, {"input": given}, role="editor")
 
-    assert answer["extensions"]["position"] == 1
+    assert answer["extensions"]["position"] == START + 1
     assert answer["extensions"]["cost"]["requested"] == 2 + 2 * (1 + 1 + 3)
 
 
@@ -708,7 +710,7 @@ def test_a_read_that_takes_too_long_is_ended_and_the_connection_goes_on(
     message, row = asyncio.run(work())
 
     assert "0.1 s" in message
-    assert row[0] == 38
+    assert row[0] == DEMO
 
 
 CLAIMS = (

@@ -22,7 +22,7 @@ from app.log.tlog_proof import verify_tlog_proof
 from app.log.tree import leaf_hash, root_hash
 from tests.databases import KINDS
 from tests.driver import fill
-from tests.graphql.asking import Ledger, served
+from tests.graphql.asking import DEMO, START, Ledger, served
 
 T = TypeVar("T")
 NAME = "example.org/ledger"
@@ -68,8 +68,8 @@ def log(
         ledgers.copied(request.param, filled=True) as given,
         served(*given, signing_key=str(key), ledger_name=NAME) as ledger,
     ):
-        published(ledger, 38)
-        fill(given[0], MANY - 38)
+        published(ledger, DEMO)
+        fill(given[0], MANY - DEMO)
         published(ledger, MANY)
         yield ledger
 
@@ -82,7 +82,7 @@ def own(request: pytest.FixtureRequest, ledgers: Any, tmp_path: Path) -> Iterato
         ledgers.copied(request.param, filled=True) as given,
         served(*given, signing_key=str(tmp_path / "key"), ledger_name=NAME) as ledger,
     ):
-        published(ledger, 38)
+        published(ledger, DEMO)
         yield ledger
 
 
@@ -122,9 +122,9 @@ def test_any_width_that_some_checkpoint_had_is_served(log: Ledger) -> None:
     """A client asks for what the checkpoint that it holds needs, which may be an older one."""
     full = log.http.get("/tile/0/000").content
 
-    parts = [log.http.get(f"/tile/0/000.p/{width}").content for width in (1, 38, 255)]
+    parts = [log.http.get(f"/tile/0/000.p/{width}").content for width in (1, DEMO, 255)]
 
-    assert parts == [full[: 32 * width] for width in (1, 38, 255)]
+    assert parts == [full[: 32 * width] for width in (1, DEMO, 255)]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_log_that_is_not_signed_has_no_files(demo: Ledger) -> None:
 
 def test_nothing_beyond_the_newest_checkpoint_is_served(own: Ledger) -> None:
     """A tile that may be kept for ever must be one that was signed."""
-    size = published(own, 38).size
+    size = published(own, DEMO).size
 
     assert own.http.get(f"/tile/0/000.p/{size}").status_code == 200
     assert own.http.get(f"/tile/0/000.p/{size + 1}").status_code == 404
@@ -285,7 +285,7 @@ def raw(hashes: list[str]) -> list[bytes]:
     return [bytes.fromhex(one) for one in hashes]
 
 
-@pytest.mark.parametrize("position", [1, 2, 38, 255, 256, 257, MANY])
+@pytest.mark.parametrize("position", [1, 2, DEMO, 255, 256, 257, MANY])
 def test_every_entry_is_proved_to_be_in_the_checkpoint(log: Ledger, position: int) -> None:
     checkpoint = published(log, MANY)
     body = log.ask(f"{{ log {{ entry(position: {position}) {{ body }} }} }}")
@@ -301,7 +301,7 @@ def test_every_entry_is_proved_to_be_in_the_checkpoint(log: Ledger, position: in
     assert (proof["leafHash"], proof["rootHash"]) == (leaf.hex(), checkpoint.root.hex())
 
 
-@pytest.mark.parametrize("sizes", [(1, None), (38, None), (1, 2), (255, 257), (256, 260), (7, 7)])
+@pytest.mark.parametrize("sizes", [(1, None), (DEMO, None), (1, 2), (255, 257), (256, 260), (7, 7)])
 def test_the_log_is_proved_to_have_grown_alone(log: Ledger, sizes: tuple[int, int | None]) -> None:
     old, new = sizes
 
@@ -322,12 +322,12 @@ def test_the_log_is_proved_to_have_grown_alone(log: Ledger, sizes: tuple[int, in
 def test_a_proof_in_an_older_tree_has_a_file_where_that_was_published(log: Ledger) -> None:
     files = {
         size: log.ask(INCLUSION, {"position": 1, "size": size})["log"]["inclusionProof"]["file"]
-        for size in (38, 37)
+        for size in (DEMO, DEMO - 1)
     }
 
     body = log.ask("{ log { entry(position: 1) { body } } }")["log"]["entry"]["body"]
-    assert files[37] is None
-    assert verify_tlog_proof(files[38], leaf_hash(body.encode()), [vkey_of(log)]).size == 38
+    assert files[DEMO - 1] is None
+    assert verify_tlog_proof(files[DEMO], leaf_hash(body.encode()), [vkey_of(log)]).size == DEMO
 
 
 @pytest.mark.parametrize(
@@ -451,11 +451,11 @@ def test_the_answer_to_an_edit_carries_the_newest_checkpoint(own: Ledger) -> Non
 
     shown = answer["data"]["commit"]["checkpoint"]
     assert shown["note"] == answer["extensions"]["checkpoint"] == note
-    assert (shown["size"], shown["rootHash"]) == (38, published_note(own, note).root.hex())
-    assert answer["data"]["commit"]["changeset"] == {"position": 39}
+    assert (shown["size"], shown["rootHash"]) == (DEMO, published_note(own, note).root.hex())
+    assert answer["data"]["commit"]["changeset"] == {"position": DEMO + 1}
     assert refused["data"]["commit"]["userErrors"] != []
-    assert refused["data"]["commit"]["checkpoint"]["size"] in (38, 39)
-    assert published_note(own, plain["extensions"]["checkpoint"]).size in (38, 39)
+    assert refused["data"]["commit"]["checkpoint"]["size"] in (DEMO, DEMO + 1)
+    assert published_note(own, plain["extensions"]["checkpoint"]).size in (DEMO, DEMO + 1)
     assert "checkpoint" not in own.answer("{ viewer { role } }")["extensions"]
 
 
@@ -471,8 +471,8 @@ def test_without_a_signature_there_is_no_checkpoint(ledger: Ledger) -> None:
     assert answer["data"]["commit"]["checkpoint"] is None
     assert "checkpoint" not in answer["extensions"]
     assert log["log"] == {
-        "origin": "localhost", "vkeys": [], "position": 1, "checkpoint": None,
-        "inclusionProof": {"size": 1, "file": None},
+        "origin": "localhost", "vkeys": [], "position": START + 1, "checkpoint": None,
+        "inclusionProof": {"size": START + 1, "file": None},
     }  # fmt: skip
 
 
@@ -504,7 +504,7 @@ def test_a_ledger_that_is_not_what_was_published_is_read_only(own: Ledger, tmp_p
     written = own.add("item", name="Mare", kind="LIVE_ANIMAL")
 
     assert code == "READ_ONLY"
-    assert "positions 39 to 52 were published and not in this database" in message
+    assert f"positions {DEMO + 1} to 52 were published and not in this database" in message
     assert ready["log"]["cause"] == message
     assert readable == {"actors": {"totalCount": 19}}
     assert written.startswith("item_")

@@ -129,7 +129,7 @@ def test_history_and_revisions_and_what_derives_are_walked_alike(demo: Ledger) -
     queries = {
         "history": "{ node(id: $id) { ... on Record { page: history(first: 2, after: $after) "
         "{ nodes { version } pageInfo { hasNextPage endCursor } } } } }",
-        "revisions": "{ node: changeset(position: 4) { page: revisions(first: 3, after: $after) "
+        "revisions": "{ node: changeset(position: 5) { page: revisions(first: 3, after: $after) "
         "{ nodes { version: recordId } pageInfo { hasNextPage endCursor } } } }",
     }
     seen: dict[str, list[Any]] = {"history": [], "revisions": []}

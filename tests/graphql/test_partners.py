@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.graphql.asking import NOTE, Ledger
+from tests.graphql.asking import NOTE, START, Ledger
 
 pytestmark = pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
 
@@ -84,7 +84,7 @@ def test_a_partner_enters_nothing_for_others(ledger: Ledger) -> None:
 
     assert code == "FORBIDDEN"
     assert "house" in message
-    assert ledger.head() == 2
+    assert ledger.edits() == 2
 
 
 @pytest.mark.parametrize("wanted", ["newsroom_01j6a3k7x2e5vrm8n9p0q4s6t8", "Le Monde", "actor_0"])
@@ -120,8 +120,8 @@ def test_what_failed_is_told_beside_what_was_written(ledger: Ledger) -> None:
     (error,) = first["userErrors"]
     assert error["path"] == ["operations", "0", "reviseTransfer", "version"]
     assert error["current"] == {"version": 2}
-    assert error["changesetsBetween"] == [{"position": 3}]
-    assert first["changeset"]["position"] == ledger.head() == 4
+    assert error["changesetsBetween"] == [{"position": START + 3}]
+    assert first["changeset"]["position"] == ledger.head() == START + 4
 
 
 def test_without_a_policy_one_failure_refuses_all(ledger: Ledger) -> None:
@@ -133,7 +133,7 @@ def test_without_a_policy_one_failure_refuses_all(ledger: Ledger) -> None:
     assert plain == named
     assert (plain["changeset"], plain["skipped"]) == (None, [])
     assert [one["path"][1] for one in plain["userErrors"]] == ["1"]
-    assert ledger.head() == 0
+    assert ledger.edits() == 0
 
 
 # --- upserts ----------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_a_sync_is_told_what_it_did(ledger: Ledger) -> None:
     assert (idle["changeset"], idle["records"], idle["revisions"]) == (None, [], [])
     assert idle["leafHash"] is None
     assert third["records"] == [{"version": 2}]
-    assert ledger.head() == 2
+    assert ledger.edits() == 2
 
 
 def test_a_dry_run_of_a_sync_tells_what_it_would_do(ledger: Ledger) -> None:
@@ -184,4 +184,4 @@ def test_a_dry_run_of_a_sync_tells_what_it_would_do(ledger: Ledger) -> None:
     assert tried["revisions"] == [{"action": "ADD"}, {"action": "ADD"}]
     assert [one["result"] for one in idle["upserts"]] == ["UNCHANGED", "UNCHANGED"]
     assert idle["revisions"] == []
-    assert ledger.head() == 1
+    assert ledger.edits() == 1

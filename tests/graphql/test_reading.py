@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.graphql.asking import Ledger, asker_of, document, example_variables, operations
+from tests.graphql.asking import (
+    DEMO,
+    START,
+    Ledger,
+    asker_of,
+    document,
+    example_variables,
+    operations,
+)
 from tests.graphql.world import LARGEST, PROSE, World
 
 NOBODY = "actor_01j6a3k7x2e5vrm8n9p0q4s6t8"
@@ -141,7 +149,7 @@ def test_prose_comes_out_as_it_was_entered(world: World) -> None:
         verbatim } } }
       citation(id: $article) { authors url contentSha256 accessed language }
       horses: transfer(id: $horses) { quantity { unit } }
-      changeset(position: 1) { reason { note } } }"""
+      changeset(position: 2) { reason { note } } }"""
     names = {key: world.ids[f"#{ref}"] for key, ref in (
         ("zoe", "zoe2"), ("goats", "goats"), ("count", "count"), ("article", "article"),
         ("horses", "horses"))}  # fmt: skip
@@ -373,11 +381,11 @@ def test_a_version_knows_who_entered_it_and_when(world: World) -> None:
 
     found = world.ledger.ask(query, {"id": world.ids["#horses"]})["transfer"]
 
-    assert (found["version"], found["position"], found["externalRef"]) == (2, 2, "E1")
-    assert found["changeset"] == {"position": 2, "recordedAt": found["enteredAt"]}
+    assert (found["version"], found["position"], found["externalRef"]) == (2, START + 2, "E1")
+    assert found["changeset"] == {"position": START + 2, "recordedAt": found["enteredAt"]}
     assert found["newsroom"] == {"name": "Demo newsroom", "house": True}
     first = found["revision"]
-    assert first["position"] == 1
+    assert first["position"] == START + 1
     assert first["changeset"]["recordedAt"] < found["enteredAt"]
     assert first["record"]["quantity"] == {"amount": "24"}
     assert first["record"]["version"] == 1
@@ -450,7 +458,7 @@ def test_what_is_skipped_altogether_leaves_an_empty_object(demo: Ledger) -> None
     assert demo.ask("{ actors(first: 1) { nodes { name @skip(if: true) } } }") == {
         "actors": {"nodes": [{}]}
     }
-    assert demo.ask("{ changeset(position: 6) { revisions { nodes { changes { field @skip(if: true)"
+    assert demo.ask("{ changeset(position: 7) { revisions { nodes { changes { field @skip(if: true)"
                     " } } } } }") == {
         "changeset": {"revisions": {"nodes": [{"changes": [{}]}, {"changes": [{}]}]}}
     }  # fmt: skip
@@ -504,7 +512,7 @@ def test_what_the_tables_do_not_know_may_stand_beside_what_they_do(demo: Ledger)
     assert answer["data"]["viewer"] == {"__typename": "Viewer", "role": "READER"}
     assert answer["data"]["__schema"] == {"queryType": {"name": "Query"}}
     assert answer["data"]["first"]["totalCount"] > 10
-    assert answer["extensions"]["position"] == 38
+    assert answer["extensions"]["position"] == DEMO
 
 
 def test_a_document_of_several_operations_runs_the_one_that_is_named(demo: Ledger) -> None:

@@ -41,14 +41,14 @@ def every_way_to_read(ledger: Ledger, transfer: str) -> dict[str, str]:
     full = "title summary revision(version: 1) { changes { before after } record { ...T } }"
     asked = {
         "present": f"{{ {of} {{ title summary }} }}",
-        "archive": f"{{ archive(position: 1) {{ {of} {{ {full} }} }} }}",
-        "marked": f'{{ node(id: "{transfer}@1") {{ ...T }} }}',
+        "archive": f"{{ archive(position: 2) {{ {of} {{ {full} }} }} }}",
+        "marked": f'{{ node(id: "{transfer}@2") {{ ...T }} }}',
         "history": f"{{ {of} {{ history {{ nodes {{ changes {{ before after }} }} }} }} }}",
         "diff": f"{{ {of} {{ diff(from: 0, to: 1) {{ before after }} "
         "back: diff(from: 2, to: 0) { before after } } }",
-        "blame": f"{{ {of} {{ blame {{ value }} }} archive(position: 1) {{ {of} "
+        "blame": f"{{ {of} {{ blame {{ value }} }} archive(position: 2) {{ {of} "
         "{ blame { value } } } }",
-        "changeset": "{ changeset(position: 1) { reason { note } editorName revisions { nodes "
+        "changeset": "{ changeset(position: 2) { reason { note } editorName revisions { nodes "
         "{ changes { after } } } } }",
         "filter": f'{{ transfers(filter: {{ textContains: "{MARKER}" }}) {{ totalCount }} }}',
         "search": f'{{ search(text: "{MARKER}") {{ nodes {{ ... on Transfer {{ summary }} }} }} }}',
@@ -90,15 +90,15 @@ def test_the_gap_says_what_when_by_what_authority_and_why(ledger: Ledger) -> Non
     read = ledger.ask(
         f"""{{
           transfer(id: "{transfer}") {{ {WHERE} diff(from: 0) {{ field {WHERE} }} }}
-          archive(position: 1) {{ transfer(id: "{transfer}") {{ {WHERE} }} }}
-          entered: changeset(position: 1) {{
+          archive(position: 2) {{ transfer(id: "{transfer}") {{ {WHERE} }} }}
+          entered: changeset(position: 2) {{
             {WHERE} revisions {{ nodes {{ {WHERE} changes {{ field {WHERE} }} }} }}
           }}
-          taken: changeset(position: 2) {{ kind authority redacted {{ {GAP} }} {WHERE} }}
+          taken: changeset(position: 3) {{ kind authority redacted {{ {GAP} }} {WHERE} }}
         }}"""
     )
     (gap,) = read["transfer"]["redactions"]
-    assert (gap["position"], gap["takenFrom"], gap["version"], gap["field"]) == (2, 1, 1, "title")
+    assert (gap["position"], gap["takenFrom"], gap["version"], gap["field"]) == (3, 2, 1, "title")
     assert (gap["authority"], gap["recordId"]) == ("PRIVACY", transfer)
     assert gap["reason"] == {"code": "PRIVACY", "note": "A private person asked for it."}
     (revision,) = read["entered"]["revisions"]["nodes"]
@@ -111,7 +111,7 @@ def test_the_gap_says_what_when_by_what_authority_and_why(ledger: Ledger) -> Non
         "title": [gap],
         "quantity": [],
     }
-    assert read["archive"]["transfer"]["redactions"] == [gap | {"recordId": f"{transfer}@1"}]
+    assert read["archive"]["transfer"]["redactions"] == [gap | {"recordId": f"{transfer}@2"}]
     assert read["taken"] == {
         "kind": "REDACTION", "authority": "PRIVACY", "redacted": [gap], "redactions": [],
     }  # fmt: skip
@@ -120,10 +120,10 @@ def test_the_gap_says_what_when_by_what_authority_and_why(ledger: Ledger) -> Non
 def test_a_header_shows_its_gap(ledger: Ledger) -> None:
     ledger.add("transfer", title="Horses")
 
-    redact(ledger, {"header": {"position": 1, "texts": ["NOTE", "EDITOR_NAME"]}})
+    redact(ledger, {"header": {"position": 2, "texts": ["NOTE", "EDITOR_NAME"]}})
 
     shown = f"reason {{ note }} editorName origin {{ ledger }} {WHERE}"
-    read = ledger.ask(f"{{ changeset(position: 1) {{ {shown} }} }}")["changeset"]
+    read = ledger.ask(f"{{ changeset(position: 2) {{ {shown} }} }}")["changeset"]
     assert (read["reason"]["note"], read["editorName"]) == ("[redacted]", "[redacted]")
     assert [(one["field"], one["recordId"], one["version"]) for one in read["redactions"]] == [
         ("editorName", None, None),
@@ -138,7 +138,7 @@ def test_a_gap_that_was_filled_is_none_of_the_version_read(ledger: Ledger) -> No
 
     query = f"""{{
       now: transfer(id: "{transfer}") {{ redactions {{ field }} }}
-      archive(position: 1) {{ transfer(id: "{transfer}") {{ redactions {{ field }} }} }}
+      archive(position: 2) {{ transfer(id: "{transfer}") {{ redactions {{ field }} }} }}
     }}"""
 
     read = ledger.ask(query)
@@ -149,7 +149,7 @@ def test_a_gap_that_was_filled_is_none_of_the_version_read(ledger: Ledger) -> No
 def test_an_archive_s_answer_of_before_is_served_no_more(ledger: Ledger) -> None:
     """Neither from the answers that are kept, nor as unchanged to who has it already."""
     transfer = ledger.add("transfer", title=MARKER)
-    query = {"query": f'{{ archive(position: 1) {{ transfer(id: "{transfer}") {{ title }} }} }}'}
+    query = {"query": f'{{ archive(position: 2) {{ transfer(id: "{transfer}") {{ title }} }} }}'}
     before = ledger.http.get("/graphql", params=query)
     tag = {"If-None-Match": before.headers["etag"]}
     assert MARKER in before.text
@@ -170,7 +170,7 @@ def test_a_dry_run_shows_what_would_go(ledger: Ledger) -> None:
     payload = redact(ledger, {"record": {"id": transfer}}, dryRun=True)
 
     assert (payload["changeset"], payload["records"][0]["version"]) == (None, 2)
-    assert ledger.head() == 1
+    assert ledger.head() == 2
     assert MARKER in every_way_to_read(ledger, transfer)["present"]
 
 
@@ -182,7 +182,7 @@ def test_the_answer_to_a_repeated_redaction_holds_nothing(ledger: Ledger) -> Non
 
     assert again == first
     assert MARKER not in json.dumps(again)
-    assert ledger.head() == 2
+    assert ledger.head() == 3
 
 
 @pytest.mark.parametrize("role", ["editor", "contributor", None])
@@ -218,7 +218,7 @@ def test_an_edit_that_was_begun_before_is_shown_what_came_between(ledger: Ledger
 
     assert error["code"] == "STALE_VERSION"
     assert error["current"] == {"id": transfer, "version": 2}
-    assert error["changesetsBetween"] == [{"position": 2}]
+    assert error["changesetsBetween"] == [{"position": 3}]
 
 
 def test_a_claim_without_its_value_says_nothing(ledger: Ledger) -> None:

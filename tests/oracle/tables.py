@@ -82,7 +82,7 @@ class Tables:
         steps = sorted(
             (row["position"], row["place"], row["record_id"])
             for row in self.rows["revision"]
-            if row["version"] == 1
+            if row["version"] == 1 and row["record_id"].partition("_")[0] in RECORDS
         )
         found: dict[str, list[str]] = {kind: [] for kind in RECORDS}
         for _, _, record_id in steps:

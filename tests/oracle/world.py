@@ -61,7 +61,7 @@ def fill(url: str, folder: Path) -> Mapping[str, str]:
     with served(url, {**keys, "editor": key}) as small:
         filters.made(small)
     with opened(url) as engine:
-        _edges(Newsroom.founded(engine, "Édge \u2028desk"))
+        _edges(Newsroom.founded(engine, 'Édge "desk" \\ \U0001f40e'))
     return keys
 
 

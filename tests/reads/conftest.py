@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from app.commands import access
 from app.domain.codes import ChangesetKind, Role
 from app.domain.decisions import Editing
 from tests.bundles import publish
@@ -48,6 +49,21 @@ def propose(newsroom: Newsroom, transfer: str) -> None:
     )
     newsroom.review(wanted, "ACCEPT", "Checked.")
     newsroom.review(unwanted, "REJECT", "No source says so.")
+
+
+def change_access(newsroom: Newsroom) -> None:
+    """Keys that came, were rotated and revoked, and an editor who has gone."""
+    engine, by = newsroom.engine, access.By(newsroom.editing.editor)
+    bo = newsroom.colleague("Bo", Role.EDITOR).editing.editor
+    identity = "https://login.example|bo"
+    access.revise_editor(engine, bo, by=by, identity=identity, role="CONTRIBUTOR")
+    key = access.create_key(
+        engine, bo, label="Desk", environment="test", scopes=["PROPOSE"], by=by,
+        not_before="2026-01-01T00:00:00Z", expires_at="2099-01-01T00:00:00Z",
+    )  # fmt: skip
+    rotated = access.rotate_key(engine, key.id, environment="test", by=by)
+    access.revoke_key(engine, rotated.id, by=by)
+    access.retire_editor(engine, bo, by=by)
 
 
 @pytest.fixture(params=KINDS)
@@ -120,9 +136,10 @@ def _enter_everything(newsroom: Newsroom) -> None:
         }
     )
     propose(newsroom, horses)
+    change_access(newsroom)
     publish(newsroom.engine)
     redact(newsroom, {"record": {"id": horses, "fields": ["summary"]}})
     redact(newsroom, {"record": {"id": russia, "fields": ["name"]}})
-    redact(newsroom, {"header": {"position": 2, "texts": ["NOTE"]}})
+    redact(newsroom, {"header": {"position": newsroom.nth(2), "texts": ["NOTE"]}})
     newsroom.revise(horses, quantity=26)
     publish(newsroom.engine)

@@ -192,27 +192,31 @@ def proposal_event(proposal: str = "proposal_1", place: int = 0, **more: Any) ->
     } | more  # fmt: skip
 
 
-NEWSROOM = {"id": "newsroom_1", "name": "The House", "house": True, "created_at": NOON}
+FIRST = {"created_at": NOON, "version": 1, "entered": 1}
+NEWSROOM = {"id": "newsroom_1", "name": "The House", "house": True, **FIRST}
 EDITOR = {
-    "id": "editor_1", "newsroom": "newsroom_1", "name": "Ana", "role": "EDITOR",
-    "created_at": NOON,
+    "id": "editor_1", "newsroom": "newsroom_1", "name": "Ana", "role": "EDITOR", **FIRST,
 }  # fmt: skip
-KEY = {"id": "key_1", "editor": "editor_1", "label": "desk", "digest": "d1", "created_at": NOON}
+KEY = {"id": "key_1", "editor": "editor_1", "label": "desk", "digest": "d1", **FIRST}
+ACCESS = {"newsroom": NEWSROOM, "editor": EDITOR, "key": KEY}
 
 
 def tell_the_first_changeset(ledger: RawLedger) -> None:
     """Write changeset 1 the way the application does: its entry and the head come last."""
-    ledger.insert("newsroom", NEWSROOM)
-    ledger.insert("editor", EDITOR)
-    ledger.insert("key", KEY)
+    if not ledger.is_sqlite:
+        # It enters its own editor, who is there at the end.
+        ledger.run("SET CONSTRAINTS ALL DEFERRED")
     ledger.insert("changeset", changeset(1))
     ledger.insert("header", header(1))
     # The second record of each kind has a revision and no version row yet.
     ids = [f"{kind}_{number}" for kind in RECORD_TABLES for number in (1, 2)]
+    ids += [f"{kind}_1" for kind in ACCESS]
     for place, record_id in enumerate(ids):
         ledger.insert("record", record(record_id, 1))
         ledger.insert("revision", revision(record_id, 1, 1, place))
         ledger.insert("change", change(record_id, 1))
+    for kind, values in ACCESS.items():
+        ledger.insert(kind, values)
     for kind in RECORD_TABLES:
         ledger.insert(kind, version(kind, f"{kind}_1", 1, 1) | {"external_ref": "ours-1"})
     ledger.insert("derivation", derivation(1, 1))
@@ -455,7 +459,9 @@ def test_a_second_key_cannot_push_out_a_row(
 
 
 def test_a_newsroom_cannot_be_pushed_out_by_a_rename(sqlite_ledger: RawLedger) -> None:
-    sqlite_ledger.insert("newsroom", NEWSROOM | {"id": "newsroom_2", "name": "Another"})
+    step_access(sqlite_ledger, "newsroom_2", 1)
+    another = NEWSROOM | {"id": "newsroom_2", "name": "Another", "entered": 2}
+    sqlite_ledger.insert("newsroom", another)
 
     refusal = sqlite_ledger.refusal(
         lambda: sqlite_ledger.run(
@@ -489,10 +495,11 @@ def test_a_row_cannot_be_overwritten_on_conflict(ledger: RawLedger, table: str) 
 
 # --- nothing is changed --------------------------------------------------------
 
+VERSION = {"version", "entered"}
 MAY_CHANGE = {
-    "newsroom": {"name"},
-    "editor": {"name", "role", "retired_at"},
-    "key": {"label", "expires_at", "revoked_at"},
+    "newsroom": {"name"} | VERSION,
+    "editor": {"name", "role", "retired_at", "identity"} | VERSION,
+    "key": {"label", "expires_at", "revoked_at"} | VERSION,
     "head": {"size", "peaks", "recorded_at"},
     "proposal": {"state", "revision", "updated_at", "decided_at", "changeset"},
 }
@@ -500,7 +507,7 @@ ADMINISTERED = [
     (table, column)
     for table in MAY_CHANGE
     if table not in ("head", "proposal")
-    for column in sorted(MAY_CHANGE[table])
+    for column in sorted(MAY_CHANGE[table] - VERSION)
 ]
 
 
@@ -551,11 +558,46 @@ def test_a_document_cannot_be_changed_by_a_byte(ledger: RawLedger) -> None:
 
 
 @pytest.mark.parametrize(("table", "column"), ADMINISTERED)
-def test_access_may_be_administered(ledger: RawLedger, table: str, column: str) -> None:
+def test_access_is_changed_by_a_changeset(ledger: RawLedger, table: str, column: str) -> None:
     """Names, roles and the ends of keys and editors may change, and nothing else of them."""
-    ledger.run(f'UPDATE "{table}" SET "{column}" = ?', "changed")
+    change = f'UPDATE "{table}" SET version = 2, entered = 2, "{column}" = ?'
+    without = [
+        ledger.refusal(lambda: ledger.run(f'UPDATE "{table}" SET "{column}" = ?', "changed")),
+        ledger.refusal(lambda: ledger.run(change, "changed")),
+    ]
+    step_access(ledger, f"{table}_1", 2)
+    ledger.run(change, "changed")
+    ledger.insert("entry", entry(2))
 
+    assert "versions count on by one" in without[0]
+    assert "no version without a changeset" in without[1]
     assert ledger.run(f'SELECT "{column}" FROM "{table}"').fetchone()[0] == "changed"
+    after = ledger.refusal(lambda: ledger.run(f'UPDATE "{table}" SET version = 3, entered = 2'))
+    assert "no version without a changeset" in after
+
+
+@pytest.mark.parametrize("table", ACCESS)
+def test_nobody_is_entered_without_a_changeset(ledger: RawLedger, table: str) -> None:
+    """Not without one, not at the position of another, not once it is sealed."""
+    added = ACCESS[table] | {"id": f"{table}_2", "name": "B", "digest": "d2"}
+    added = {name: value for name, value in added.items() if name in ACCESS[table]}
+    without = ledger.refusal(lambda: ledger.insert(table, added | {"entered": None}))
+    elsewhere = ledger.refusal(lambda: ledger.insert(table, added))
+    step_access(ledger, f"{table}_2", 1)
+    ledger.insert("entry", entry(2))
+    sealed = ledger.refusal(lambda: ledger.insert(table, added | {"entered": 2}))
+
+    assert "no version without a changeset" in without
+    assert "no version without a changeset" in elsewhere
+    assert "sealed by its log entry" in sealed
+
+
+def step_access(ledger: RawLedger, name: str, number: int) -> None:
+    """Open changeset 2, and have it step a newsroom, editor or key."""
+    open_changeset(ledger)
+    if number == 1:
+        ledger.insert("record", record(name, 2))
+    ledger.insert("revision", revision(name, number, 2, 0))
 
 
 @pytest.mark.parametrize(

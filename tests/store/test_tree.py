@@ -48,9 +48,9 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 def test_the_ledger_keeps_its_nodes_and_can_make_them_anew(engine: Engine) -> None:
-    """257 changesets: one node, over the first 256 leaf hashes."""
+    """With the founding 257 changesets: one node, over the first 256 leaf hashes."""
     newsroom = Newsroom.founded(engine)
-    for number in range(257):
+    for number in range(256):
         newsroom.add_item(f"Item {number}")
 
     kept = nodes(engine)
@@ -66,7 +66,7 @@ def test_a_node_that_is_not_there_is_said_to_be_missing(engine: Engine) -> None:
     Newsroom.founded(engine).add_item()
 
     with engine.connect() as connection, pytest.raises(LookupError, match="level 0"):
-        node_hashes(connection, 0, 0, 2)
+        node_hashes(connection, 0, 0, 3)
 
 
 def nodes(engine: Engine) -> list[tuple[int, int, bytes]]:

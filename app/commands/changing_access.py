@@ -1,0 +1,90 @@
+"""Changing who may act: what is looked up and made for it.
+
+`app.commands.submit` is the door, as for every other write: a submission of kind ACCESS is
+decided here. The secret of a new key is made here, and handed back once; its digest goes to
+the key's own row and nowhere else.
+"""
+
+from __future__ import annotations
+
+import secrets as dice
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from app.domain import access, keys
+from app.domain.codes import Action, ReasonCode
+from app.domain.decisions import Editing
+from app.domain.operations import Reason
+from app.domain.records import Step
+from app.domain.reverting import Made
+from app.store import access as stored
+from app.store.database import Connection
+from app.store.ledger import AccessRows
+
+AS_THEY_STAND: Final = Reason(
+    ReasonCode.INITIAL_ENTRY,
+    "Newsrooms, editors and keys as they stand from before the log kept them.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a change writes beside its steps; `keys` are the secrets of new keys, by id."""
+
+    rows: AccessRows
+    refs: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def lock(connection: Connection) -> None:
+    """Let one writer at a time change who may act."""
+    stored.lock_access(connection)
+
+
+def standing(connection: Connection) -> tuple[Step, ...]:
+    """Return the steps that enter what stands from before; none in most ledgers."""
+    return access.entered_as_they_stand(stored.not_entered(connection))
+
+
+def decide(  # noqa: PLR0913 - the clock, the ids and the secrets are the caller's
+    connection: Connection,
+    change: access.Change,
+    editing: Editing,
+    *,
+    allot: access.Allot,
+    now: datetime,
+    secrets: Mapping[str, str],
+    environment: str,
+) -> tuple[tuple[Step, ...], Decided]:
+    """Return the steps of a change, and what is written beside them. The lock is held."""
+    named = {str(given.get("id")) for _, given, _ in change.operations}
+    held = stored.held(connection, named)
+    decided = access.decide(change, held, editing, allot=allot, now=now)
+    made = {
+        key_id: secrets.get(ref or "")
+        or keys.new_key(environment, dice.token_bytes(keys.SECRET_BYTES))
+        for key_id, ref in decided.entered.items()
+    }
+    digests = {key_id: keys.digest(key) for key_id, key in made.items()}
+    return decided.steps, Decided(AccessRows(digests), decided.refs, made)
+
+
+def refs_again(body: Mapping[str, Any], made: Sequence[Made]) -> dict[str, str]:
+    """Return ref → id as a first answer gave them: what is entered is written in its order."""
+    asked = [
+        inner
+        for operation in body.get("operations", ())
+        for tag, inner in operation.items()
+        if tag in _ENTERING
+    ]
+    entered = [one.record_id for one in made if one.action is Action.ADD]
+    return {
+        inner["ref"]: record_id
+        for inner, record_id in zip(asked, entered, strict=True)
+        if inner.get("ref") is not None
+    }
+
+
+_ENTERING: Final = ("addNewsroom", "addEditor", "createKey", "rotateKey")
