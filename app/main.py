@@ -19,15 +19,20 @@ from app.commands.keeping import Keeper, keeping_of
 from app.commands.recording import Asked, Recorder
 from app.commands.submit import utc_now
 from app.domain.budgets import Policy
-from app.domain.errors import Unauthenticated, Unready, WrongRequest
+from app.domain.errors import Forbidden, Unauthenticated, Unready, WrongRequest
+from app.domain.role_rules import read_rules
+from app.domain.tokens import looks_like_token
 from app.graphql.documents import Documents, require_valid
 from app.graphql.editing import Editing
 from app.graphql.engine import Answer, Engine, internal, refusal
 from app.graphql.manifests import digest_of, own_documents, read_manifest
 from app.graphql.viewer import ANYBODY, Viewer
+from app.outgoing.client import Outgoing
+from app.outgoing.issuers import IssuerKeys
 from app.reads.holders import holder_of
 from app.reads.log import LogReading
-from app.settings import Settings
+from app.reads.tokens import Tokens
+from app.settings import Settings, listed
 from app.store.access_log import AccessLog
 from app.store.budgets import Budgets
 from app.store.database import URL, open_engine, parse_url
@@ -41,6 +46,7 @@ from app.web.graphql_http import Answers, GraphQLOverHTTP
 from app.web.headers import SecurityHeaders, Sites
 from app.web.limiting import Limiter, Places, Visit
 from app.web.log_files import LogFiles, is_log_path
+from app.web.people import People
 from app.web.problems import PROBLEMS
 from app.web.requests import Request
 from app.web.routes import require_routes
@@ -129,7 +135,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
 
     app = _routing(lifespan)
     app.graphql = GraphQLOverHTTP(
-        _answering(engine, documents, reader, recorder),
+        _answering(engine, documents, reader, recorder, _people(settings, reader, database)),
         engine.aside,
         status_codes=settings.status_codes,
         has_page=not settings.trusted_only,
@@ -202,13 +208,30 @@ def _charged(visit: Visit | None) -> Iterator[Callable[[str], None]]:
     """Charge the holder of a key that is valid, and nobody for one that is not."""
     try:
         yield (lambda _: None) if visit is None else visit.is_of
-    except Unauthenticated:
+    except (Forbidden, Unauthenticated):
         if visit is not None:
             visit.is_nobodys()
         raise
 
 
-def _answering(engine: Engine, documents: Documents, reader: Reader, recorder: Recorder) -> Answers:
+def _people(settings: Settings, reader: Reader, database: Any) -> People | None:
+    """Return who reads the tokens of people; None where no issuer is trusted."""
+    issuers = listed(settings.oidc_issuers)
+    if not issuers:
+        return None
+    outgoing = Outgoing(settings.outgoing_rules())
+    keys = {one: IssuerKeys(one, outgoing, seconds=settings.oidc_keys_seconds) for one in issuers}
+    tokens = Tokens(keys, settings.expected_of_tokens())
+    return People(tokens, read_rules(settings.oidc_roles), reader, database)
+
+
+def _answering(
+    engine: Engine,
+    documents: Documents,
+    reader: Reader,
+    recorder: Recorder,
+    people: People | None,
+) -> Answers:
     """Return what answers requests, for whoever asks, and takes down who did."""
 
     async def answers(
@@ -245,7 +268,11 @@ def _answering(engine: Engine, documents: Documents, reader: Reader, recorder: R
             scheme, _, key = authorization.partition(" ")
             if scheme.lower() != "bearer" or not key.strip():
                 raise Unauthenticated("send the key as 'Authorization: Bearer ck_…'")
-            editing = await holder_of(reader, key.strip())
+            credential = key.strip()
+            if people is not None and looks_like_token(credential):
+                editing = await people.editing_of(credential)
+            else:
+                editing = await holder_of(reader, credential)
             charge(editing.key or editing.editor)
             return Viewer(editing)
 

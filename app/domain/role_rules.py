@@ -28,6 +28,10 @@ class Grant:
     newsroom: str
     role: Role
 
+    def gives(self, role: str) -> bool:
+        """Whether it is a role that is given."""
+        return self == Grant(self.newsroom, Role(role))
+
 
 @dataclass(frozen=True, slots=True)
 class RoleRule:

@@ -1,4 +1,4 @@
-"""Who holds a key."""
+"""Who holds a key, and which editor a person is whom an issuer vouches for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from app.domain.codes import Role
 from app.domain.decisions import Editing
 from app.domain.errors import InvalidValue, Unauthenticated
 from app.domain.permissions import Act
-from app.store.access import KEY_HOLDER
+from app.domain.role_rules import Grant
+from app.store.access import IDENTITY_HOLDER, KEY_HOLDER
 from app.store.ledger import Clock, instant_text
 from app.store.plan import compiled_for
 from app.store.reader import Reader
@@ -23,6 +24,11 @@ _REFUSED: Final = "this key is not valid: it is unknown, not yet valid, expired 
 @cache
 def _sql(database: str) -> str:
     return compiled_for(KEY_HOLDER, database)
+
+
+@cache
+def _identity_sql(database: str) -> str:
+    return compiled_for(IDENTITY_HOLDER, database)
 
 
 def _utc_now() -> datetime:
@@ -57,6 +63,29 @@ async def holder_of(reader: Reader, key: str, *, clock: Clock = _utc_now) -> Edi
         key=held.key,
         scopes=scopes,
     )
+
+
+class Known(NamedTuple):
+    """An editor who is known by an identity; `newsroom_name` is what rules may call it by."""
+
+    editing: Editing
+    role: str
+    newsroom_name: str
+    is_retired: bool
+
+    def has(self, grant: Grant) -> bool:
+        """Whether the editor has the role of a grant."""
+        return grant.gives(self.role)
+
+
+async def known_by(reader: Reader, identity: str) -> Known | None:
+    """Return the editor of an identity; it is looked up at each request, as keys are."""
+    row: Any = await reader.fetch(_identity_sql(reader.database), [identity])
+    if row is None:
+        return None
+    editor, name, role, newsroom, retired_at, newsroom_name, house = row
+    editing = Editing(editor, newsroom, Role(role), name, is_house=bool(house))
+    return Known(editing, role, newsroom_name, retired_at is not None)
 
 
 class _Held(NamedTuple):

@@ -44,6 +44,21 @@ KEY_HOLDER: Final = (
 )
 """Who holds the key of a digest; run by the reader, on the driver itself."""
 
+IDENTITY_HOLDER: Final = (
+    sa.select(
+        _editor.c.id.label("editor"),
+        _editor.c.name,
+        _editor.c.role,
+        _editor.c.newsroom,
+        _editor.c.retired_at,
+        _newsroom.c.name.label("newsroom_name"),
+        _newsroom.c.house,
+    )
+    .join_from(_editor, _newsroom, _editor.c.newsroom == _newsroom.c.id)
+    .where(_editor.c.identity == sa.bindparam("identity", type_=sa.Text()))
+)
+"""Whom an issuer's token speaks of; run by the reader, on the driver itself."""
+
 
 # --- writing ------------------------------------------------------------------
 
@@ -183,6 +198,12 @@ def find_editors(connection: Connection, wanted: str) -> Sequence[sa.RowMapping]
         .where(sa.or_(_editor.c.id == wanted, _editor.c.name == wanted))
     )
     return connection.execute(query).mappings().all()
+
+
+def find_identity(connection: Connection, identity: str) -> sa.RowMapping | None:
+    """Return the editor of an identity, retired or not."""
+    query = sa.select(_editor).where(_editor.c.identity == identity)
+    return connection.execute(query).mappings().first()
 
 
 def digests(connection: Connection) -> tuple[set[str], set[str]]:

@@ -191,16 +191,18 @@ class GraphQLOverHTTP:
             request = await self._aside.run(lambda: request_of_json(body))
         else:
             request = request_of_json(body)
+        authorization = _authorization(headers)
         answer = await self._answers(
             request if key is None else replace(request, idempotency_key=key),
-            _authorization(headers),
+            authorization,
             visit=visit,
             reads_only=False,
             has=None,
         )
         _weigh(visit, answer)
         status, shown = self._status(answer, media)
-        extra = [*_about(answer.code), *([_REPLAYED] if answer.is_replayed else [])]
+        about = _about(answer.code, credential=authorization)
+        extra = [*about, *([_REPLAYED] if answer.is_replayed else [])]
         await _send_json(send, status, shown, answer.body, extra)
 
     async def _read(
@@ -231,7 +233,7 @@ class GraphQLOverHTTP:
         if answer.is_unchanged or (answer.tag is not None and names_any(known)):
             await _send(send, HTTPStatus.NOT_MODIFIED, [_VARY, *caching])
         else:
-            extra = [*caching, *_about(answer.code, b"POST")]
+            extra = [*caching, *_about(answer.code, b"POST", credential=authorization)]
             await _send_json(send, status, shown, answer.body, extra)
 
     def _status(self, answer: Reply, media: str | None) -> tuple[int, str]:
@@ -377,13 +379,19 @@ def _caching(answer: Reply, mark: str, *, is_private: bool) -> list[Header]:
     return [(b"cache-control", allowed), (b"etag", f'"{answer.tag}.{mark}"'.encode())]
 
 
-def _about(code: str | None, allowed: bytes = _ALLOWED) -> list[Header]:
-    """Return the headers that a refusal needs beside its status."""
+def _about(
+    code: str | None, allowed: bytes = _ALLOWED, *, credential: str | None = None
+) -> list[Header]:
+    """Return the headers that a refusal needs beside its status.
+
+    A credential that is refused is told from none at all (RFC 6750, section 3).
+    """
     match code:
         case "METHOD_NOT_ALLOWED":
             return [(b"allow", allowed)]
         case "UNAUTHENTICATED":
-            return [(b"www-authenticate", b"Bearer")]
+            why = b"" if credential is None else b' error="invalid_token"'
+            return [(b"www-authenticate", b"Bearer" + why)]
         case "IDEMPOTENCY_IN_PROGRESS" | "RATE_LIMITED" | "SERVER_BUSY":
             return [(b"retry-after", b"1")]
         case _:

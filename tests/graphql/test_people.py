@@ -1,0 +1,301 @@
+"""People who log in elsewhere: from their issuer's token to an edit, and to a refusal."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from app.commands.access import add_editor, add_newsroom, restore_editor, retire_editor
+from tests.databases import KINDS
+from tests.driver import opened
+from tests.graphql.asking import COMMIT, NOTE, Ledger, served
+from tests.graphql.conftest import Ledgers
+from tests.issuer import Issuer, issuer
+
+HOUSE = "Demo newsroom"
+ME = "{ viewer { authenticated name role editorId newsroomId keyId mayCommit } }"
+CHANGES = "{ changesets(first: 50) { nodes { position kind editorName reason { note } } } }"
+
+
+def rule(value: str, role: str, newsroom: str = HOUSE, claim: str = "groups") -> dict[str, str]:
+    return {"claim": claim, "value": value, "newsroom": newsroom, "role": role}
+
+
+RULES = [rule("desk", "EDITOR"), rule("chiefs", "ADMIN"), rule("readers", "READER")]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A ledger that takes an issuer's tokens."""
+
+    ledger: Ledger
+    issuer: Issuer
+
+    def post(self, token: str, query: str = ME, variables: Any = None, **headers: str) -> Any:
+        return self.ledger.http.post(
+            "/graphql",
+            content=json.dumps({"query": query, "variables": variables}),
+            headers={
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {token}",
+                **headers,
+            },
+        )
+
+    def viewer(self, token: str) -> Any:
+        answer = self.post(token).json()
+        assert "errors" not in answer, answer
+        return answer["data"]["viewer"]
+
+    def refusal(self, token: str) -> tuple[str, str]:
+        (error,) = self.post(token).json()["errors"]
+        return error["extensions"]["code"], error["message"]
+
+    def access_changes(self) -> list[str]:
+        nodes = self.ledger.ask(CHANGES, role="admin")["changesets"]["nodes"]
+        found = [one for one in nodes if one["kind"] == "ACCESS"]
+        return [one["reason"]["note"] for one in sorted(found, key=lambda one: one["position"])]
+
+
+@contextmanager
+def desk_of(
+    ledgers: Ledgers, rules: Sequence[Any] = RULES, kind: str = "sqlite", **more: Any
+) -> Iterator[Desk]:
+    with ExitStack() as stack:
+        one = stack.enter_context(issuer())
+        given = stack.enter_context(ledgers.copied(kind, filled=False))
+        yield Desk(stack.enter_context(served(*given, **one.settings(rules), **more)), one)
+
+
+@pytest.fixture(params=KINDS)
+def desk(request: pytest.FixtureRequest, ledgers: Ledgers) -> Iterator[Desk]:
+    """A ledger whose rules say who gets a role, on SQLite and on PostgreSQL."""
+    with desk_of(ledgers, kind=request.param) as one:
+        yield one
+
+
+def test_a_person_logs_in_becomes_an_editor_and_commits(desk: Desk) -> None:
+    """One access change enters the person; the edit names the person as anybody else."""
+    before = len(desk.access_changes())
+    token = desk.issuer.token("ann", name="Ann Example", groups=["staff", "desk"])
+
+    first, again = desk.viewer(token), desk.viewer(token)
+
+    assert first == again
+    assert (first["name"], first["role"], first["keyId"]) == ("Ann Example", "EDITOR", None)
+    assert first["mayCommit"] is True
+    assert desk.access_changes()[before:] == [f"{desk.issuer.url} gives EDITOR."]
+    item = {"addItem": {"name": "Saddles", "kind": "OTHER"}}
+    given = {"reason": {"code": "CLARIFICATION", "note": NOTE}, "operations": [item]}
+    done = desk.post(token, COMMIT, {"input": given}).json()["data"]["commit"]
+    assert done["userErrors"] == []
+    newest = desk.ledger.ask("{ changesets(first: 1) { nodes { editorName editor { id } } } }")
+    assert newest["changesets"]["nodes"] == [
+        {"editorName": "Ann Example", "editor": {"id": first["editorId"]}}
+    ]
+
+
+def test_eight_first_requests_at_once_enter_a_person_once(desk: Desk) -> None:
+    """By two server processes, of which neither knows what the other does."""
+    before = len(desk.access_changes())
+    token = desk.issuer.token("ann", name="Ann", groups="desk")
+    with ExitStack() as stack:
+        rules = desk.issuer.settings(RULES)
+        other = stack.enter_context(served(desk.ledger.url, desk.ledger.keys, **rules))
+        pool = stack.enter_context(ThreadPoolExecutor(8))
+        asked = [Desk(one, desk.issuer) for one in (desk.ledger, other) * 4]
+        found = list(pool.map(lambda one: one.viewer(token), asked))
+
+    assert len({one["editorId"] for one in found}) == 1
+    assert len(desk.access_changes()) == before + 1
+
+
+def test_a_role_that_changed_elsewhere_changes_here_by_one_access_change(desk: Desk) -> None:
+    ann = desk.viewer(desk.issuer.token("ann", groups=["desk"]))
+    before = len(desk.access_changes())
+
+    raised = [desk.viewer(desk.issuer.token("ann", groups=["chiefs"])) for _ in range(2)]
+    lowered = desk.viewer(desk.issuer.token("ann", groups=["readers"]))
+
+    assert [one["role"] for one in raised] == ["ADMIN", "ADMIN"]
+    assert (lowered["role"], lowered["editorId"]) == ("READER", ann["editorId"])
+    assert lowered["mayCommit"] is False
+    assert desk.access_changes()[before:] == [
+        f"{desk.issuer.url} gives ADMIN.",
+        f"{desk.issuer.url} gives READER.",
+    ]
+
+
+def test_whom_the_issuer_gives_nothing_has_nothing(desk: Desk) -> None:
+    """Not even what it gave before: who left the group is out at the next request."""
+    before = desk.access_changes()
+
+    assert desk.refusal(desk.issuer.token("bob", groups=["sales"]))[0] == "FORBIDDEN"
+    desk.viewer(desk.issuer.token("ann", groups=["desk"]))
+    code, message = desk.refusal(desk.issuer.token("ann", groups=[]))
+
+    assert (code, message) == (
+        "FORBIDDEN",
+        "your account has no role here: its issuer gives it none",
+    )
+    assert len(desk.access_changes()) == len(before) + 1
+    status = desk.post(
+        desk.issuer.token("ann"), Accept="application/graphql-response+json"
+    ).status_code
+    assert status == 403
+
+
+def test_a_retired_editor_stays_out_whatever_the_issuer_says(ledgers: Ledgers) -> None:
+    with desk_of(ledgers) as desk:
+        token = desk.issuer.token("ann", groups=["desk"])
+        ann = desk.viewer(token)["editorId"]
+        with opened(desk.ledger.url) as engine:
+            retire_editor(engine, ann)
+            before = desk.access_changes()
+
+            for claimed in (["desk"], ["chiefs"]):
+                code, message = desk.refusal(desk.issuer.token("ann", groups=claimed))
+                assert code == "FORBIDDEN"
+                assert "retired" in message
+
+            assert desk.access_changes() == before
+            restore_editor(engine, ann)
+        assert desk.viewer(token)["editorId"] == ann
+
+
+def test_without_rules_a_person_is_entered_here_by_identity(ledgers: Ledgers) -> None:
+    with desk_of(ledgers, rules=[]) as desk:
+        code, message = desk.refusal(desk.issuer.token("ann", groups=["desk"]))
+        assert code == "FORBIDDEN"
+        assert f"{desk.issuer.url}|ann" in message
+
+        with opened(desk.ledger.url) as engine:
+            identity = f"{desk.issuer.url}|ann"
+            add_editor(engine, "Ann", newsroom=HOUSE, role="auditor", identity=identity)
+
+        assert desk.viewer(desk.issuer.token("ann"))["role"] == "AUDITOR"
+        assert desk.refusal(desk.issuer.token("Ann"))[0] == "FORBIDDEN"
+
+
+def test_two_people_of_one_name_are_two_editors(ledgers: Ledgers) -> None:
+    """And nobody becomes an editor who is there by taking the name."""
+    with desk_of(ledgers) as desk:
+        token = desk.issuer.token
+        first = desk.viewer(token("a1", name="Ann Example", groups="desk"))
+        second = desk.viewer(token("a2", name="Ann Example", groups="desk"))
+        taken = desk.viewer(token("a3", name="Demo admin", groups="readers"))
+
+    assert first["editorId"] != second["editorId"]
+    assert second["name"] == "Ann Example (a2)"
+    assert (taken["name"], taken["role"]) == ("Demo admin (a3)", "READER")
+
+
+def test_a_newsroom_that_is_not_there_is_the_operators_matter(ledgers: Ledgers) -> None:
+    with desk_of(ledgers, rules=[rule("desk", "EDITOR", newsroom="Nowhere")]) as desk:
+        code, message = desk.refusal(desk.issuer.token("ann", groups="desk"))
+
+    assert code == "FORBIDDEN"
+    assert "the operator's log says why" in message
+    assert "Nowhere" not in message
+
+
+def test_a_person_stays_in_the_newsroom_of_the_first_day(ledgers: Ledgers) -> None:
+    """An editor's newsroom never changes: whose words are whose hangs on it."""
+    rules = [rule("desk", "EDITOR"), rule("partner", "EDITOR", newsroom="Partner")]
+    with desk_of(ledgers, rules=rules) as desk:
+        with opened(desk.ledger.url) as engine:
+            add_newsroom(engine, "Partner")
+        desk.viewer(desk.issuer.token("ann", groups=["desk"]))
+
+        code, message = desk.refusal(desk.issuer.token("ann", groups=["partner"]))
+
+    assert code == "FORBIDDEN"
+    assert "another newsroom" in message
+
+
+@pytest.fixture(scope="module")
+def quiet(ledgers: Ledgers) -> Iterator[Desk]:
+    """A ledger that tests only try to get into."""
+    with desk_of(ledgers) as one:
+        yield one
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"exp": 1}, {"aud": "mail"}, {"iss": "https://other.example"}, {"sub": ""}],
+    ids=str,
+)
+def test_whatever_is_wrong_with_a_token_has_one_shape(quiet: Desk, claims: dict[str, Any]) -> None:
+    given = {"groups": "chiefs", **claims}
+    subject = given.pop("sub", "ann")
+    answer = quiet.post(quiet.issuer.token(subject, **given))
+
+    (error,) = answer.json()["errors"]
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert error["extensions"] == {"code": "UNAUTHENTICATED"}
+    assert error["message"].startswith("this token")
+
+
+def test_a_key_goes_on_to_be_a_key_and_a_stranger_a_stranger(quiet: Desk) -> None:
+    assert quiet.viewer(quiet.ledger.keys["editor"])["keyId"] is not None
+    assert quiet.refusal("ck_demo_x_y")[1].startswith("this is no key")
+    answer = quiet.ledger.http.post("/graphql", json={"query": ME})
+    assert answer.json()["data"]["viewer"]["authenticated"] is False
+
+
+def test_without_an_issuer_a_token_is_no_key(ledger: Ledger) -> None:
+    with issuer() as one:
+        code, message = Desk(ledger, one).refusal(one.token("ann"))
+
+        assert code == "UNAUTHENTICATED"
+        assert message.startswith("this is no key")
+        assert not one.asked
+
+
+def test_a_token_is_never_written_down(
+    ledgers: Ledgers, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.DEBUG), desk_of(ledgers) as desk:
+        good = desk.issuer.token("ann", groups="desk")
+        bad = desk.issuer.token("ann", groups="desk", exp=1)
+        desk.viewer(good)
+        desk.refusal(bad)
+        desk.issuer.stop()
+        desk.refusal(desk.issuer.token("ann", header={"kid": "new"}))
+        with opened(desk.ledger.url) as engine, engine.connect() as connection:
+            kept = "".join(connection.connection.driver_connection.iterdump())
+
+    said = caplog.text + "".join(capsys.readouterr())
+    for token in (good, bad):
+        for part in token.split("."):
+            assert part not in said
+            assert part not in kept
+
+
+def test_a_server_starts_without_asking_an_issuer(ledgers: Ledgers) -> None:
+    """It may be down, and serving goes on; keys of ours work."""
+    with desk_of(ledgers) as desk:
+        assert not desk.issuer.asked
+        desk.issuer.stop()
+        assert desk.refusal(desk.issuer.token("ann", groups="desk"))[0] == "UNAUTHENTICATED"
+        assert desk.viewer(desk.ledger.keys["admin"])["role"] == "ADMIN"
+
+
+def test_a_token_that_comes_by_get_is_taken_too_and_its_answer_is_private(quiet: Desk) -> None:
+    token = quiet.issuer.token("getter", groups="readers")
+    answer = quiet.ledger.http.get(
+        "/graphql",
+        params={"query": "{ actors { totalCount } }"},
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"].startswith("private")
