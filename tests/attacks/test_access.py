@@ -68,7 +68,7 @@ ATTACKS = [
             shown(str.upper),
             shown(lambda key: key[:-1]),
         ],
-        holds=lambda reply: reply.headers["www-authenticate"] == "Bearer",
+        holds=lambda reply: reply.headers["www-authenticate"] == 'Bearer error="invalid_token"',
     ),
     Attack(
         "a key that is well made and nobody's",

@@ -388,7 +388,7 @@ def test_a_key_that_is_none_is_unauthenticated(one_demo: Ledger, authorization: 
     response = post(one_demo, {"query": QUERY}, authorization=authorization)
 
     assert is_plain_error(response, 401)
-    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
     assert response.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
