@@ -68,6 +68,7 @@ class Person:
     issuer: str
     subject: str
     name: str
+    issued_at: float
     claims: Mapping[str, Any]
 
     @property
@@ -130,13 +131,13 @@ def person_of(claims: Mapping[str, Any], issuer: str, expected: Expected, now: f
     if claims.get("iss") != issuer:
         raise refused()
     _check_audience(claims, expected)
-    _check_times(claims, expected.leeway, now)
+    issued_at = _check_times(claims, expected.leeway, now)
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= SUBJECT_LIMIT:
         raise Unauthenticated("this token names nobody: it has no sub")
     if not (subject.isascii() and subject.isprintable()):
         raise Unauthenticated("this token's sub is not printable ASCII")
-    return Person(issuer, subject, _name(claims, subject), claims)
+    return Person(issuer, subject, _name(claims, subject), issued_at, claims)
 
 
 def _check_audience(claims: Mapping[str, Any], expected: Expected) -> None:
@@ -155,7 +156,8 @@ def _check_audience(claims: Mapping[str, Any], expected: Expected) -> None:
         raise Unauthenticated("this token was given to a client that is not known here")
 
 
-def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
+def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> float:
+    """Return when a token was issued, where it is valid now (RFC 7519, 4.1.4 to 4.1.6)."""
     expires, issued = _time(claims, "exp"), _time(claims, "iat")
     if expires is None or issued is None:
         raise Unauthenticated("this token does not say when it was issued and when it expires")
@@ -164,6 +166,7 @@ def _check_times(claims: Mapping[str, Any], leeway: int, now: float) -> None:
     begins = _time(claims, "nbf")
     if issued - leeway > now or (begins is not None and begins - leeway > now):
         raise Unauthenticated("this token is not valid yet")
+    return issued
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float | None:

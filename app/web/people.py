@@ -9,7 +9,10 @@ is.
 from __future__ import annotations
 
 import asyncio
+import math
+from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Final
 
 from app.commands.people import settle
 from app.domain.decisions import Editing
@@ -20,6 +23,9 @@ from app.reads.holders import Known, known_by
 from app.reads.tokens import Tokens
 from app.store.database import Engine
 from app.store.reader import Reader
+
+REMEMBERED: Final = 10_000
+"""People of whom a server process knows which token settled their role, at most."""
 
 
 class People:
@@ -33,6 +39,7 @@ class People:
         self._reader = reader
         self._engine = engine
         self._settling: dict[str, asyncio.Task[None]] = {}
+        self._settled: OrderedDict[str, float] = OrderedDict()
 
     async def editing_of(self, token: str) -> Editing:
         """Return the editor whom a token speaks of.
@@ -55,20 +62,34 @@ class People:
         return _granted(known, grant)
 
     async def _settle(self, person: Person, grant: Grant) -> None:
-        """Enter the person or change the role, once for all who ask meanwhile."""
+        """Enter the person or change the role, once for all who ask meanwhile.
+
+        Only a newer token changes what one has settled: two that say different roles would
+        change it at every request, each by an entry of the log.
+        """
         running = self._settling.get(person.identity)
         if running is None:
-            running = asyncio.create_task(asyncio.to_thread(settle, self._engine, person, grant))
-            self._settling[person.identity] = running
-            running.add_done_callback(lambda _: self._settling.pop(person.identity, None))
+            if person.issued_at <= self._settled.get(person.identity, -math.inf):
+                return
+            running = self._started(person, grant)
         try:
             # One who goes away must not end it for the others.
             await asyncio.shield(running)
         except Refused:
+            self._settled.pop(person.identity, None)
             raise Forbidden(
                 "your account has no role here: it could not be entered, and the operator's log "
                 "says why"
             ) from None
+
+    def _started(self, person: Person, grant: Grant) -> asyncio.Task[None]:
+        running = asyncio.create_task(asyncio.to_thread(settle, self._engine, person, grant))
+        running.add_done_callback(lambda _: self._settling.pop(person.identity, None))
+        self._settling[person.identity] = running
+        self._settled[person.identity] = person.issued_at
+        if len(self._settled) > REMEMBERED:
+            self._settled.popitem(last=False)
+        return running
 
 
 def _entered_here(person: Person, known: Known | None) -> Editing:
@@ -83,7 +104,7 @@ def _entered_here(person: Person, known: Known | None) -> Editing:
 def _granted(known: Known | None, grant: Grant) -> Editing:
     """Return the editor, unless it is not what the issuer's words gave a moment ago."""
     if known is None or known.is_retired or not known.has(grant):
-        raise Forbidden("your account has no role here: it changed while you asked; ask again")
+        raise Forbidden("this token gives another role than a newer one of yours; log in again")
     if grant.newsroom not in (known.editing.newsroom, known.newsroom_name):
         raise Forbidden(
             "your account belongs to another newsroom here than its issuer says; an ADMIN has "

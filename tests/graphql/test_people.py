@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -118,11 +119,16 @@ def test_eight_first_requests_at_once_enter_a_person_once(desk: Desk) -> None:
 
 
 def test_a_role_that_changed_elsewhere_changes_here_by_one_access_change(desk: Desk) -> None:
-    ann = desk.viewer(desk.issuer.token("ann", groups=["desk"]))
+    now = int(time.time())
+    first, second, third = (
+        desk.issuer.token("ann", groups=[group], iat=now - ago)
+        for group, ago in (("desk", 60), ("chiefs", 30), ("readers", 0))
+    )
+    ann = desk.viewer(first)
     before = len(desk.access_changes())
 
-    raised = [desk.viewer(desk.issuer.token("ann", groups=["chiefs"])) for _ in range(2)]
-    lowered = desk.viewer(desk.issuer.token("ann", groups=["readers"]))
+    raised = [desk.viewer(second) for _ in range(2)]
+    lowered = desk.viewer(third)
 
     assert [one["role"] for one in raised] == ["ADMIN", "ADMIN"]
     assert (lowered["role"], lowered["editorId"]) == ("READER", ann["editorId"])
@@ -131,6 +137,23 @@ def test_a_role_that_changed_elsewhere_changes_here_by_one_access_change(desk: D
         f"{desk.issuer.url} gives ADMIN.",
         f"{desk.issuer.url} gives READER.",
     ]
+
+
+def test_an_older_token_does_not_bring_a_role_back(desk: Desk) -> None:
+    """Nor can two tokens in turn fill the log."""
+    now = int(time.time())
+    old = desk.issuer.token("ann", groups=["chiefs"], iat=now - 60)
+    new = desk.issuer.token("ann", groups=["readers"], iat=now)
+    assert [desk.viewer(one)["role"] for one in (old, new)] == ["ADMIN", "READER"]
+    before = desk.access_changes()
+
+    for _ in range(3):
+        code, message = desk.refusal(old)
+        assert code == "FORBIDDEN"
+        assert "log in again" in message
+        assert desk.viewer(new)["role"] == "READER"
+
+    assert desk.access_changes() == before
 
 
 def test_whom_the_issuer_gives_nothing_has_nothing(desk: Desk) -> None:
