@@ -30,8 +30,10 @@ from app.log.errors import LogError, NotVerified
 from app.log.note import VerifierKey, parse_note
 from app.log.tree import Peaks
 from app.log.verifying import AUDITOR, OpenedChangeset, OpenedRevision, Verifier
+from app.reads.checking_proposals import faults_of
 from app.reads.verifying import NAMES
 from app.store import checking as store
+from app.store import proposals
 from app.store.checking import Row, Rows
 from app.store.database import Connection
 from app.store.dossiers import head_position
@@ -73,22 +75,18 @@ UNCOVERED: Final[Mapping[str, str]] = {
     ),
     **dict.fromkeys(
         (
-            "proposal.id", "proposal.newsroom", "proposal.editor", "proposal.state",
-            "proposal.revision", "proposal.created_at", "proposal.updated_at",
-            "proposal.decided_at", "proposal.changeset", "proposal_draft.proposal",
-            "proposal_draft.revision", "proposal_draft.based_on", "proposal_draft.created_at",
-            "proposal_draft.input", "proposal_draft.salt", "proposal_draft.digest",
-            "proposal_step.proposal", "proposal_step.revision", "proposal_step.place",
+            "proposal_draft.based_on", "proposal_step.proposal", "proposal_step.revision",
+            "proposal_step.place",
             "proposal_step.record_id", "proposal_step.version", "proposal_step.action",
             "proposal_change.proposal", "proposal_change.revision", "proposal_change.record_id",
             "proposal_change.field", "proposal_change.place", "proposal_change.before",
-            "proposal_change.after", "proposal_event.proposal", "proposal_event.place",
+            "proposal_change.after", "proposal_event.place",
             "proposal_event.revision", "proposal_event.kind", "proposal_event.editor",
             "proposal_event.newsroom", "proposal_event.at", "proposal_event.note",
             "proposal_event.position",
         ),
         "what is asked for is no part of the ledger before it is accepted; what was decided is "
-        "in the log, with the digest of the draft",
+        "in the log, with the digest of the draft, and is compared with it",
     ),
     "checkpoint.signed_at": "the signed note holds no time; a checkpoint proves order, not time",
 }  # fmt: skip
@@ -565,6 +563,7 @@ class _Checking:
         self._check_present()
         self._check_who_acts()
         self._check_counts()
+        self._check_proposals()
         # Rows that are wrong already may not even be read as records.
         for record in () if self.checked.problems else search_differences(self._connection):
             self._problem(
@@ -574,6 +573,13 @@ class _Checking:
                 "search",
                 record,
             )
+
+    def _check_proposals(self) -> None:
+        for whole in proposals.wholes(self._connection):
+            for fault in faults_of(whole):
+                self._problem("PROPOSAL", fault.message, fault.table, fault.key, fault.column)
+        for table, proposal in proposals.strays(self._connection):
+            self._problem("PROPOSAL", "there is no such proposal", table, proposal, "proposal")
 
     def _check_head(self) -> None:
         (row,) = store.heads(self._connection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from app.domain.codes import ProposalState
 from app.domain.records import Record, Step
+from app.domain.redacting import REVIEW_HEADER
 from app.log.canonical import canonical
 from app.store import tables
 from app.store.ledger import SealedValue
@@ -20,6 +21,7 @@ from app.store.records import load_version
 _T: Final = tables.metadata.tables
 _proposal, _draft, _event = _T["proposal"], _T["proposal_draft"], _T["proposal_event"]
 _step, _change = _T["proposal_step"], _T["proposal_change"]
+_changeset, _header = _T["changeset"], _T["header"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,53 @@ def versions(
 ) -> dict[tuple[str, int], Record]:
     """Return each of the versions of records that are named."""
     return {key: load_version(connection, *key) for key in wanted}
+
+
+# --- checking -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All rows of a proposal, with the changesets and reviews of its decisions, by position."""
+
+    row: Mapping[Any, Any]
+    drafts: Sequence[Mapping[Any, Any]]
+    events: Sequence[Mapping[Any, Any]]
+    changesets: Mapping[int, Mapping[Any, Any]]
+    reviews: Mapping[int, str]
+
+
+def wholes(connection: Connection) -> Iterator[Whole]:
+    """Yield every proposal with what belongs to it."""
+    for row in connection.execute(sa.select(_proposal).order_by(_proposal.c.id)).mappings().all():
+        events = _own(connection, _event, row["id"], _event.c.place)
+        decided = [event["position"] for event in events if event["position"] is not None]
+        changesets = sa.select(_changeset).where(_changeset.c.position.in_(decided))
+        reviews = sa.select(_header.c.position, _header.c.value).where(
+            _header.c.position.in_(decided), _header.c.name == REVIEW_HEADER
+        )
+        yield Whole(
+            row,
+            _own(connection, _draft, row["id"], _draft.c.revision),
+            events,
+            {one["position"]: one for one in connection.execute(changesets).mappings()},
+            {row["position"]: row["value"] for row in connection.execute(reviews).mappings()},
+        )
+
+
+def _own(
+    connection: Connection, table: sa.Table, proposal: str, order: sa.ColumnElement[Any]
+) -> Sequence[Mapping[Any, Any]]:
+    query = sa.select(table).where(table.c.proposal == proposal).order_by(order)
+    return connection.execute(query).mappings().all()
+
+
+def strays(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Yield table and proposal of rows that belong to none that is there."""
+    known = sa.select(_proposal.c.id)
+    for table in (_draft, _event):
+        query = sa.select(table.c.proposal).where(table.c.proposal.not_in(known)).distinct()
+        yield from ((table.name, proposal) for proposal in connection.execute(query).scalars())
 
 
 # --- writing --------------------------------------------------------------------

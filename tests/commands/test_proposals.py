@@ -38,7 +38,7 @@ def house(engine: Engine) -> Newsroom:
 @pytest.fixture
 def partner(engine: Engine) -> Newsroom:
     """A contributor of a partner newsroom."""
-    return Newsroom.founded(engine, "Baltic Wire", Role.CONTRIBUTOR, house=False)
+    return Newsroom.founded(engine, "Northern Wire", Role.CONTRIBUTOR, house=False)
 
 
 def claim(subject: str, citation: str, quantity: int = 24) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def test_an_export_tells_who_asked_for_it(house: Newsroom, partner: Newsroom) ->
         line = json.loads([*lines][-1])
 
     assert line["origin"]["contributor"] == partner.editing.name
-    assert line["origin"]["onBehalfOf"] == "Baltic Wire"
+    assert line["origin"]["onBehalfOf"] == "Northern Wire"
     assert line["origin"]["editor"] == house.editing.name
     imports(house, {**line, "ids": {}}, {})
     assert house.origin(house.head()) == line["origin"]

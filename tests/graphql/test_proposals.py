@@ -85,7 +85,7 @@ def one(ledgers: Ledgers) -> Iterator[Ledger]:
 
 def test_a_partner_s_proposal_becomes_a_changeset_by_a_reviewer(ledger: Ledger) -> None:
     """The preview is what it becomes, and the history shows all who had a part in it."""
-    wire = ledger.partner("Baltic Wire", "contributor")
+    wire = ledger.partner("Northern Wire", "contributor")
     horses = ledger.add("transfer", title="Horses", quantity=heads("30"))
     head = ledger.head()
 
@@ -122,8 +122,11 @@ def test_a_partner_s_proposal_becomes_a_changeset_by_a_reviewer(ledger: Ledger) 
             "kind": "EDIT",
             "editor": {"name": "Demo editor"},
             "newsroom": {"name": "Demo newsroom"},
-            "onBehalfOf": {"name": "Baltic Wire"},
-            "contributor": {"name": "Baltic Wire contributor", "newsroom": {"name": "Baltic Wire"}},
+            "onBehalfOf": {"name": "Northern Wire"},
+            "contributor": {
+                "name": "Northern Wire contributor",
+                "newsroom": {"name": "Northern Wire"},
+            },
             "proposal": {"id": shown["id"]},
             "reason": {"note": COUNTED},
         }
@@ -137,7 +140,7 @@ def test_a_partner_s_proposal_becomes_a_changeset_by_a_reviewer(ledger: Ledger) 
 
 
 def test_a_conflict_says_what_was_seen_is_held_and_is_asked_for(ledger: Ledger) -> None:
-    wire = ledger.partner("Baltic Wire", "contributor")
+    wire = ledger.partner("Northern Wire", "contributor")
     horses = ledger.add("transfer", title="Horses", quantity=heads("30"))
     made = propose(wire, setting(horses, 1, quantity=heads("24")))["proposal"]["id"]
     ledger.revise(horses, 1, quantity=heads("26"))
@@ -166,7 +169,7 @@ def test_a_conflict_says_what_was_seen_is_held_and_is_asked_for(ledger: Ledger) 
 
 def test_what_is_decided_otherwise_is_told_to_those_concerned_alone(ledger: Ledger) -> None:
     """Everybody sees that something was decided; what and why, only who may read proposals."""
-    wire = ledger.partner("Baltic Wire", "contributor")
+    wire = ledger.partner("Northern Wire", "contributor")
     estonia = {"addActor": {"ref": "#e", "name": "Estonia", "kind": "STATE"}}
     made = propose(wire, estonia)
     named = made["proposal"]["id"]
@@ -194,7 +197,7 @@ def test_what_is_decided_otherwise_is_told_to_those_concerned_alone(ledger: Ledg
     assert outdated["proposal"]["revision"] == 2
     assert [(one["editorName"], one["reason"]["note"]) for one in listed] == [
         ("Demo editor", "A proposal was sent back to its contributor."),
-        ("Baltic Wire contributor", "A proposal was withdrawn."),
+        ("Northern Wire contributor", "A proposal was withdrawn."),
     ]
     assert "Which source?" not in json.dumps(listed)
     assert [(event["kind"], event["note"], event["revision"]) for event in seen["events"]] == [
@@ -207,7 +210,7 @@ def test_what_is_decided_otherwise_is_told_to_those_concerned_alone(ledger: Ledg
 
 
 def test_a_proposal_that_cannot_be_is_refused_as_a_commit_is(one: Ledger) -> None:
-    wire = one.partner("Baltic Wire", "contributor")
+    wire = one.partner("Northern Wire", "contributor")
     horses = one.add("transfer", title="Horses", quantity=heads("30"))
     one.revise(horses, 1, quantity=heads("26"))
 
@@ -220,7 +223,7 @@ def test_a_proposal_that_cannot_be_is_refused_as_a_commit_is(one: Ledger) -> Non
 
 def test_a_dry_run_shows_what_would_be(one: Ledger) -> None:
     """Of a proposal the preview; of a decision the state that it would bring."""
-    wire = one.partner("Baltic Wire", "contributor")
+    wire = one.partner("Northern Wire", "contributor")
     estonia = {"addActor": {"name": "Estonia", "kind": "STATE"}}
     head = one.head()
 
@@ -258,7 +261,7 @@ EXAMPLES = re.findall(r"^```graphql\n# by a (\w+)\n(.*?)^```$", GUIDE, re.DOTALL
 
 def test_the_examples_of_the_guide_do_what_it_says(one: Ledger) -> None:
     """In their order, with a real transfer and the proposal that the first one makes."""
-    wire = one.partner("Baltic Wire", "contributor")
+    wire = one.partner("Northern Wire", "contributor")
     horses = one.add("transfer", title="Horses", quantity=heads("30"))
     made, answers = "", []
 
@@ -274,7 +277,7 @@ def test_the_examples_of_the_guide_do_what_it_says(one: Ledger) -> None:
     assert [one["id"] for one in own["proposals"]["nodes"]] == [made]
     assert queue["proposalCounts"][0]["count"] == queue["proposals"]["totalCount"] == 1
     assert accepted["review"]["proposal"] == {"state": "ACCEPTED"}
-    assert accepted["review"]["changeset"]["onBehalfOf"] == {"name": "Baltic Wire"}
+    assert accepted["review"]["changeset"]["onBehalfOf"] == {"name": "Northern Wire"}
     assert GUIDE.count("```graphql") == len(EXAMPLES)
 
 
@@ -289,7 +292,7 @@ query ($filter: ProposalFilter, $orderBy: ProposalOrder, $first: Int, $after: St
 
 def test_queues_are_filtered_ordered_and_paged(ledger: Ledger) -> None:
     """The oldest waits in front; pages go on where they ended."""
-    wire = ledger.partner("Baltic Wire", "contributor")
+    wire = ledger.partner("Northern Wire", "contributor")
     horses = ledger.add("transfer", title="Horses", quantity=heads("30"))
     made = [
         propose(wire, operation, note=note)["proposal"]
@@ -320,7 +323,7 @@ def test_queues_are_filtered_ordered_and_paged(ledger: Ledger) -> None:
 
 
 def test_counts_are_for_badges(ledger: Ledger) -> None:
-    wire = ledger.partner("Baltic Wire", "contributor")
+    wire = ledger.partner("Northern Wire", "contributor")
     made = [
         propose(wire, {"addActor": {"name": name, "kind": "STATE"}})["proposal"]
         for name in ("Estonia", "Latvia", "Lithuania")
@@ -332,7 +335,7 @@ def test_counts_are_for_badges(ledger: Ledger) -> None:
 
     assert counts == wire.ask(badge, role="contributor")["proposalCounts"]
     assert counts == [
-        {"state": state, "newsroom": {"name": "Baltic Wire"}, "count": number, "oldestAt": oldest}
+        {"state": state, "newsroom": {"name": "Northern Wire"}, "count": number, "oldestAt": oldest}
         for state, number, oldest in (
             ("OPEN", 2, made[0]["createdAt"]), ("REJECTED", 1, made[1]["createdAt"]),
         )
@@ -344,7 +347,7 @@ def test_counts_are_for_badges(ledger: Ledger) -> None:
 
 def test_another_newsroom_s_proposals_are_nowhere(ledger: Ledger) -> None:
     """By id, in lists, by each filter and order, in counts, cursors and what leads to them."""
-    wire = ledger.partner("Baltic Wire", "contributor")
+    wire = ledger.partner("Northern Wire", "contributor")
     rival = ledger.partner("Rival", "admin")
     horses = ledger.add("transfer", title="Horses", quantity=heads("30"))
     mine, accepted = (
@@ -385,7 +388,7 @@ def test_another_newsroom_s_proposals_are_nowhere(ledger: Ledger) -> None:
         # A cursor tells where it stands in a list, not what stands there.
         "after": {"nodes": [], "pageInfo": {"hasPreviousPage": True}},
         "proposalCounts": [],
-        "changeset": {"contributor": {"name": "Baltic Wire contributor"}, "proposal": None},
+        "changeset": {"contributor": {"name": "Northern Wire contributor"}, "proposal": None},
     }  # fmt: skip
     assert own["proposal"] == own["node"] == {"id": mine}
     assert own["nodes"] == [{"id": mine}, {"id": accepted}]

@@ -204,7 +204,7 @@ def _redacted(desk: Newsroom) -> None:
 
 def _proposed(desk: Newsroom) -> None:
     """Proposals in every state, of two newsrooms; one is redacted, one adds what is not there."""
-    wire = Newsroom.founded(desk.engine, "Baltic Wire", Role.CONTRIBUTOR, house=False)
+    wire = Newsroom.founded(desk.engine, "Northern Wire", Role.CONTRIBUTOR, house=False)
     horses, goats = desk.add_transfer("Horses", quantity=30), desk.add_transfer(PROSE[:40])
     made = [
         wire.propose(wire.setting(horses, quantity=number), reason=PROSE, message=PROSE).proposal

@@ -42,7 +42,7 @@ def redact(newsroom: Newsroom, *targets: object) -> int | None:
 
 def propose(newsroom: Newsroom, transfer: str) -> None:
     """Have a partner ask for two changesets, of which one is accepted and one rejected."""
-    partner = Newsroom.founded(newsroom.engine, "Baltic Wire", Role.CONTRIBUTOR, house=False)
+    partner = Newsroom.founded(newsroom.engine, "Northern Wire", Role.CONTRIBUTOR, house=False)
     wanted, unwanted = (
         partner.propose(partner.setting(transfer, route=route)).proposal or ""
         for route in ("In rail cars", "By air")

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from app.domain.codes import Role
 from app.reads.checking import UNCOVERED, Checked, check, checked_json, checked_text
 from app.store.checking import raw
 from app.store.dossiers import reading
@@ -83,6 +84,39 @@ def test_a_byte_of_a_stored_node_is_found(databases: Databases) -> None:
 
     assert before == []
     assert set(found) == {"node"}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "told"),
+    [
+        ("proposal", "state", "OPEN", "this is not what happened to the proposal"),
+        ("proposal_event", "kind", "REJECT", "something else was decided"),
+        ("proposal_event", "position", 1, "the log says otherwise"),
+        ("proposal_draft", "input", '{"ids":{}}', "the digest opens to something else"),
+    ],
+)
+def test_a_decision_that_was_tampered_with_is_found(
+    databases: Databases, table: str, column: str, value: object, told: str
+) -> None:
+    """Who owns the database changes what was decided; the log has it otherwise."""
+    with databases.clone("sqlite") as url, opened(url) as engine:
+        house = Newsroom.founded(engine)
+        house.add_actor()
+        wire = Newsroom.founded(engine, "Northern Wire", Role.CONTRIBUTOR, house=False)
+        made = wire.propose({"addActor": {"name": "Estonia", "kind": "STATE"}}).proposal or ""
+        house.review(made, "RETURN", "Which source?")
+        publish(engine)
+        before = checked(engine).problems
+        unguarded(engine)
+        decided = "" if table != "proposal_event" else " WHERE position IS NOT NULL"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE {table} SET {column} = ?{decided}", (value,))
+
+        found = checked(engine).problems
+
+    assert before == []
+    assert told in " ".join(one.message for one in found)
+    assert {one.code for one in found} == {"PROPOSAL"}
 
 
 NODE = ["node.hash", "node.level", "node.number"]
