@@ -36,7 +36,7 @@ def test_the_lists_are_those_of_the_contract() -> None:
         "ReasonCode", "ChangesetKind", "Action", "Role", "RecordKind", "SearchMatch",
         "FindingStatus", "OriginKind", "ChainDirection", "RedactionAuthority", "HeaderText",
         "ErrorPolicy", "UpsertResult",
-        "ProposalState", "Decision", "ProposalEventKind",
+        "ProposalState", "Decision", "ProposalEventKind", "RequestKind",
     }  # fmt: skip
 
 
