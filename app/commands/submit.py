@@ -577,7 +577,7 @@ def _on_behalf(connection: Connection, asked: _Asked) -> Submission:
         raise Refused(
             (InvalidInput(f"{wanted} is no newsroom to enter this for", path=_ON_BEHALF),)
         )
-    return replace(submission, editing=replace(editing, on_behalf_of=wanted))
+    return replace(submission, editing=replace(editing, on_behalf_of=wanted, enters_only=True))
 
 
 _ON_BEHALF: Final = ("onBehalfOf",)

@@ -40,7 +40,8 @@ class Editing:
 
     `is_house` says that the newsroom is the ledger's own. `on_behalf_of` is another
     newsroom whose words are entered. `key` is the id of the key that was shown, empty
-    at the command line; `scopes` are the acts that the key is confined to.
+    at the command line; `scopes` are the acts that the key is confined to. `enters_only`
+    says that nobody of that other newsroom asked for it: what it said already stays its own.
     """
 
     editor: str
@@ -51,6 +52,7 @@ class Editing:
     on_behalf_of: str | None = None
     key: str = ""
     scopes: frozenset[Act] | None = None
+    enters_only: bool = False
 
     @property
     def owner(self) -> str:
@@ -429,7 +431,8 @@ def _beyond_reach(
     corrects_others = editing.reach(Act.CORRECT_OTHERS) is Reach.LEDGER
     for one in steps:
         is_claim = kind_name(one.record_id) == "claim"
-        is_own = one.newsroom == (editing.newsroom if is_narrow else editing.owner)
+        keeps_theirs = editing.enters_only and one.before is not None
+        is_own = one.newsroom == (editing.newsroom if is_narrow or keeps_theirs else editing.owner)
         if is_narrow and not is_claim:
             yield ProposeInstead(
                 f"{editing.role} of a partner newsroom commits claims of its own newsroom and "

@@ -62,6 +62,28 @@ def test_the_house_enters_what_is_a_partners(ledger: Ledger) -> None:
     assert refused["code"] == "NOT_YOUR_CLAIM"
 
 
+def test_what_a_partner_said_is_not_revised_on_its_behalf(ledger: Ledger) -> None:
+    """But by an ADMIN, who may correct everybody; a sync that finds nothing to change may go on."""
+    partner = ledger.partner("Le Monde")
+    said, theirs = claim(*sources(ledger)), newsroom_of(partner)
+    said["addClaim"]["externalRef"] = "LM1"
+    (made,) = partner.commit([said], query=COMMIT)["records"]
+    revision = {"reviseClaim": {"id": made["id"], "version": 1, "set": {"locator": "p. 9"}}}
+    upsert = {"upsertClaim": {"externalRef": "LM1", "set": {"stance": "DENIES"}}}
+    same = {"upsertClaim": {"externalRef": "LM1", "set": {"stance": "ASSERTS"}}}
+
+    refused = [
+        ledger.commit([one], query=COMMIT, onBehalfOf=theirs)["userErrors"]
+        for one in (revision, upsert)
+    ]
+    idle = ledger.commit([same], query=UPSERTS, onBehalfOf=theirs)
+    corrected = ledger.commit([revision], query=COMMIT, role="admin", onBehalfOf=theirs)
+
+    assert [[one["code"] for one in errors] for errors in refused] == [["NOT_YOUR_CLAIM"]] * 2
+    assert (idle["userErrors"], idle["upserts"][0]["result"]) == ([], "UNCHANGED")
+    assert corrected["userErrors"] == []
+
+
 def test_who_enters_their_own_words_is_on_nobodys_behalf(ledger: Ledger) -> None:
     partner = ledger.partner("Le Monde")
     said = sources(ledger)
