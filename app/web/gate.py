@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from app.domain.errors import BudgetSpent
 from app.store.aside import METER
 from app.web.clients import Proxies
 from app.web.headers import SecurityHeaders, Sites
@@ -69,7 +70,7 @@ class Gate:
         if path in _HEALTH:
             await self._app(scope, receive, send)
             return
-        if self._hosts and told.host not in self._hosts:
+        if self._hosts and _without_port(told.host) not in self._hosts:
             await _send_problem(
                 send, HTTPStatus.MISDIRECTED_REQUEST, "this server does not go by that name"
             )
@@ -90,6 +91,8 @@ class Gate:
                 await Timed(self._app(scope, receive, send), visit)
             else:
                 await self._other(scope, receive, send, visit)
+        except BudgetSpent:
+            await _turn_away(send, scope, visit, max(visit.wait_s, 1))
         except Exception:
             if answer.has_begun:
                 raise
@@ -125,14 +128,14 @@ class _Told:
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self.authorization: bytes | None = None
         self.origin: bytes | None = None
-        self.host = ""
+        self.host = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
                 self.authorization = value
             elif name == b"origin":
                 self.origin = value
             elif name == b"host":
-                self.host = _without_port(value.decode("latin-1").lower())
+                self.host = value
 
 
 def _visit(limiter: Limiter, address: str, authorization: bytes | None) -> Visit:
@@ -141,7 +144,8 @@ def _visit(limiter: Limiter, address: str, authorization: bytes | None) -> Visit
     return Visit(limiter, client or limiter.of_address(address), authorization)
 
 
-def _without_port(host: str) -> str:
+def _without_port(given: bytes) -> str:
+    host = given.decode("latin-1").lower()
     return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.domain.keys import new_key
 from tests.databases import Databases
 from tests.serving import Serving, eventually, serving
 
@@ -23,16 +24,21 @@ HEAD = b"POST /graphql HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\
 
 
 @pytest.fixture(scope="module")
-def server(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server writes what it has to say, down to the least severe."""
+    return tmp_path_factory.mktemp("said") / "server.log"
+
+
+@pytest.fixture(scope="module")
+def server(databases: Databases, log: Path) -> Iterator[Serving]:
     """A server that has little patience and few places."""
-    said: Path = tmp_path_factory.mktemp("said") / "server.log"
     few = {
         "CORRIGENDA_PATIENCE": str(PATIENCE_S),
         "CORRIGENDA_STRANGER_CONNECTIONS": "30",
         "CORRIGENDA_STRANGER_BUDGET": "200000",
         "CORRIGENDA_LOG_LEVEL": "debug",
     }
-    with databases.clone("sqlite") as url, serving(url, log=said, **few) as started:
+    with databases.clone("sqlite") as url, serving(url, log=log, **few) as started:
         yield started
 
 
@@ -211,6 +217,26 @@ def test_a_websocket_is_refused_from_anywhere(server: Serving) -> None:
 
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert b"NOT_FOUND" in answer
+
+
+def test_the_logger_hears_of_no_key_and_no_query_string(server: Serving, log: Path) -> None:
+    key = new_key("live", bytes(range(32)))
+    bearer = b"Authorization: Bearer " + key.encode() + b"\r\n"
+    before = len(log.read_text())
+
+    for request in (
+        b"POST /graphql?key=" + key.encode() + b" HTTP/1.1\r\nHost: here\r\n" + bearer,
+        b"GET /graphql?query={viewer{role}}&extensions=secret-word HTTP/1.1\r\nHost: h\r\n"
+        + bearer,
+        b"GET /nothing?access_token=" + key.encode() + b" HTTP/1.1\r\nHost: here\r\n" + bearer,
+        b"GET /nothing?" + key.encode() + b" HTTP/9.9\r\n" + bearer,
+    ):
+        assert key.encode() not in said(server, request + b"Connection: close\r\n\r\n")
+
+    heard = log.read_text()[before:]
+    assert key not in heard
+    assert "secret-word" not in heard
+    assert "Bearer" not in heard
 
 
 def test_who_goes_on_asking_without_a_budget_is_read_once_a_second(server: Serving) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -114,6 +115,20 @@ def test_the_refusal_comes_before_the_body_is_read(small: Ledger) -> None:
     refused = small.http.post("/graphql", content=b"{" * 900_000)
 
     assert refused.status_code == 429
+
+
+def test_large_bodies_are_dear_and_never_a_defect(small: Ledger) -> None:
+    """What is read in another thread is not read any more where the budget ends meanwhile."""
+    body = b'{"query": "{ __typename }", "x": [' + b'{"a" : 1},' * 20_000 + b"1]}"
+    headers = {"content-type": "application/json"}
+
+    def ask(_number: int) -> int:
+        return small.http.post("/graphql", content=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = set(pool.map(ask, range(60)))
+
+    assert statuses == {200, 429}
 
 
 def test_a_key_is_counted_by_itself_and_not_by_its_address(small: Ledger) -> None:

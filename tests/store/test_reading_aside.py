@@ -1,0 +1,91 @@
+"""SQLite: what takes long is read elsewhere, and what is short does not wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from app.domain.errors import ReadTimedOut
+from app.store.aside import METER, Meter
+from app.store.database import parse_url
+from app.store.reader import SqliteReader
+from tests.databases import Databases
+
+NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {})"
+LONG = f"{NUMBERS} SELECT max(i) FROM n"
+SHORT = "SELECT 1"
+
+
+@pytest.fixture
+def url(databases: Databases) -> Iterator[str]:
+    """A ledger on SQLite."""
+    with databases.clone("sqlite") as given:
+        yield given
+
+
+def reading(
+    url: str, work: Callable[[SqliteReader], Awaitable[None]], timeout: float = 4.0
+) -> None:
+    """Let some work be done with a reader."""
+
+    async def run() -> None:
+        reader = SqliteReader(parse_url(url), timeout)
+        await reader.start()
+        try:
+            await work(reader)
+        finally:
+            await reader.stop()
+
+    asyncio.run(run())
+
+
+def test_short_reads_go_on_while_a_long_one_is_under_way(url: str) -> None:
+    async def work(reader: SqliteReader) -> None:
+        long = asyncio.create_task(reader.fetch(LONG.format(1_000_000), ()))
+        await asyncio.sleep(0)
+        began, count = time.monotonic(), 0
+        while not long.done():
+            assert await reader.fetch(SHORT, ()) == (1,)
+            await asyncio.sleep(0)
+            count += 1
+
+        assert await long == (1_000_000,)
+        assert count > 5 * (time.monotonic() - began)
+
+    reading(url, work)
+
+
+def test_who_reads_for_long_is_waited_for_by_nobody_else(url: str) -> None:
+    """One client's long reads come one after the other; another's has a thread of its own."""
+    order: list[str] = []
+
+    async def ask(reader: SqliteReader, client: str) -> None:
+        METER.set(Meter(client))
+        await reader.fetch(LONG.format(200_000), ())
+        order.append(client)
+
+    async def work(reader: SqliteReader) -> None:
+        await ask(reader, "first")
+        many = [asyncio.create_task(ask(reader, "many")) for _ in range(8)]
+        await asyncio.sleep(0)
+        await asyncio.gather(*many, asyncio.create_task(ask(reader, "few")))
+
+    reading(url, work)
+
+    assert order.index("few") <= 4
+
+
+def test_a_long_read_is_charged_and_ended_by_the_clock_all_the_same(url: str) -> None:
+    meter = Meter("somebody")
+
+    async def work(reader: SqliteReader) -> None:
+        METER.set(meter)
+        with pytest.raises(ReadTimedOut, match=r"0\.3 s"):
+            await reader.fetch(LONG.format(10**9), ())
+
+    reading(url, work, timeout=0.3)
+
+    assert meter.seconds > 0.1
