@@ -219,7 +219,7 @@ class Settings(BaseSettings):
         description="Units that the holder of a key is given in a minute; 0 bounds nothing.",
     )
     stranger_requests: int = Field(
-        default=4,
+        default=2,
         ge=1,
         description="Requests of one address that a server process works on at once; others wait.",
     )

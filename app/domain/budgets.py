@@ -71,17 +71,15 @@ class Budget:
 
     def is_spent(self, now: float) -> bool:
         """Whether nothing is left."""
-        return self.full_at - now >= self.policy.window
+        return self.full_at - now > self.policy.window
 
-    def left(self, now: float) -> int:
-        """Return how many units are left."""
-        policy = self.policy
-        free = policy.window - max(self.full_at - now, 0.0)
-        return max(int(free * policy.quota / policy.window), 0)
-
-    def reset(self, now: float) -> int:
-        """Return the seconds until everything is there again."""
-        return max(ceil(self.full_at - now), 0)
+    def stands(self, now: float) -> tuple[int, int]:
+        """Return how many units are left, and in how many seconds all will be there again."""
+        owed = self.full_at - now
+        if owed <= 0.0:
+            return self.policy.quota, 0
+        free = self.policy.window - owed
+        return max(int(free * self.policy.quota / self.policy.window), 0), ceil(owed)
 
     def wait(self, now: float) -> int:
         """Return the seconds until a request is answered again."""

@@ -325,18 +325,23 @@ class Engine:
     ) -> Asked | Answer:
         """Prepare a request: in the loop where that is short, as it is nearly always."""
         is_new = source not in self._documents and source not in self._refused
-        ask = partial(
-            self._ask,
-            source,
-            variables,
-            operation_name,
-            viewer,
-            queries_only=queries_only,
-            is_new=is_new,
-        )
         # What is refused for its length is refused before anything is made of it.
         takes_long = is_new and SHORT < len(source) <= self._limits.characters
-        return await self.aside.run(ask) if takes_long or _are_many(variables) else ask()
+        if not takes_long and not (variables and _are_many(variables)):
+            return self._ask(
+                source, variables, operation_name, viewer, queries_only=queries_only, is_new=is_new
+            )
+        return await self.aside.run(
+            partial(
+                self._ask,
+                source,
+                variables,
+                operation_name,
+                viewer,
+                queries_only=queries_only,
+                is_new=is_new,
+            )
+        )
 
     def _ask(  # noqa: PLR0913 - what a request consists of
         self,
@@ -433,8 +438,10 @@ class Engine:
         shape = shape_of(asked.operation, asked.variables)
         is_planned = shape in asked.plans
         plan = partial(asked.plans.get, shape, lambda: self._shaped(asked))
-        takes_long = not is_planned and len(asked.source) > SHORT
-        shaped = await self.aside.run(plan) if takes_long else plan()
+        if is_planned or len(asked.source) <= SHORT:
+            shaped = plan()
+        else:
+            shaped = await self.aside.run(plan)
         is_new = asked.is_new or not is_planned
         cost = self._affordable(shaped.cost, asked)
         if shaped.plan is None:

@@ -23,7 +23,7 @@ from app.domain.errors import BudgetSpent
 T = TypeVar("T")
 
 THREADS: Final = 2
-_NICE: Final = 10
+_NICE: Final = 5
 
 
 @dataclass(slots=True)

@@ -7,11 +7,13 @@ is told so at once. What the server's own health is asked is never charged.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 import orjson
 
+from app.domain.budgets import Policy
 from app.domain.errors import BudgetSpent
 from app.store.aside import METER
 from app.web.clients import Proxies
@@ -180,13 +182,17 @@ def _fields(visit: Visit) -> list[Header]:
     budget = visit.client.budget
     if budget is None:
         return []
-    now = visit.limiter.clock()
-    left = max(budget.left(now) - int(visit.due), 0)
-    policy = budget.policy
+    left, reset = budget.stands(visit.limiter.clock())
+    left = max(left - int(visit.due), 0)
     return [
-        (b"ratelimit-policy", b'"default";q=%d;w=%d' % (policy.quota, policy.window)),
-        (b"ratelimit", b'"default";r=%d;t=%d' % (left, budget.reset(now))),
+        (b"ratelimit-policy", _policy(budget.policy)),
+        (b"ratelimit", b'"default";r=%d;t=%d' % (left, reset)),
     ]
+
+
+@cache
+def _policy(policy: Policy) -> bytes:
+    return b'"default";q=%d;w=%d' % (policy.quota, policy.window)
 
 
 # --- refusals -----------------------------------------------------------------

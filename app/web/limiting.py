@@ -57,7 +57,7 @@ _OVERLOADED: Final = "the server has more to do than it can; ask again in a mome
 class Places:
     """How many requests are worked on at once: of an address, of a key, in all; and may wait."""
 
-    address: int = 4
+    address: int = 2
     key: int = 20
     all: int = 100
     waiting: int = 500

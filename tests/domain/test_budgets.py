@@ -15,7 +15,8 @@ NOON = 1_000_000.0
 def test_a_budget_is_whole_until_something_is_charged() -> None:
     budget = Budget(POLICY)
 
-    assert (budget.left(NOON), budget.reset(NOON), budget.is_spent(NOON)) == (600, 0, False)
+    assert budget.stands(NOON) == (600, 0)
+    assert not budget.is_spent(NOON)
 
 
 def test_what_is_charged_comes_back_evenly() -> None:
@@ -23,8 +24,8 @@ def test_what_is_charged_comes_back_evenly() -> None:
 
     budget.charge(300, NOON)
 
-    assert [budget.left(NOON + after) for after in (0, 10, 30, 90)] == [300, 400, 600, 600]
-    assert budget.reset(NOON) == 30
+    stands = [budget.stands(NOON + after) for after in (0, 10, 30, 90)]
+    assert stands == [(300, 30), (400, 20), (600, 0), (600, 0)]
 
 
 def test_whoever_took_more_than_there_was_waits_until_it_is_paid_back() -> None:
@@ -34,7 +35,7 @@ def test_whoever_took_more_than_there_was_waits_until_it_is_paid_back() -> None:
 
     assert budget.is_spent(NOON)
     assert budget.wait(NOON) == 10
-    assert budget.left(NOON) == 0
+    assert budget.stands(NOON) == (0, 70)
     assert not budget.is_spent(NOON + 10.1)
 
 
@@ -44,6 +45,7 @@ def test_nobody_is_shut_out_for_longer_than_a_window() -> None:
     budget.charge(10**9, NOON)
 
     assert budget.wait(NOON) == POLICY.window
+    assert not budget.is_spent(NOON + POLICY.window)
 
 
 def test_what_others_charged_is_taken_over_and_nothing_of_our_own_is_lost() -> None:
@@ -52,7 +54,7 @@ def test_what_others_charged_is_taken_over_and_nothing_of_our_own_is_lost() -> N
 
     budget.merge(NOON + 20)
 
-    assert budget.left(NOON) == 600 - 200 - 100
+    assert budget.stands(NOON) == (600 - 200 - 100, 30)
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 300)), max_size=40))
