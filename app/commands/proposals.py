@@ -40,6 +40,7 @@ from app.domain.decisions import Editing
 from app.domain.errors import (
     Forbidden,
     InvalidInput,
+    InvalidValue,
     OwnProposal,
     ProposalDecided,
     ProposalRedacted,
@@ -526,8 +527,7 @@ def _answered(earlier: Answered) -> Answer:
 
 def _waiting(connection: Connection, request: Request, act: Act = Act.PROPOSE) -> Proposal:
     """Return the proposal that a request names, if it is within reach and not decided."""
-    wanted = request.body.get("proposal")
-    held = store.lock(connection, str(wanted))
+    held = _held(connection, request.body.get("proposal"))
     # One of another newsroom is as unknown as one that is not there.
     if held is None or not _is_within(request.editing, act, held):
         raise _refused(UnknownProposal, "there is no such proposal", "proposal")
@@ -535,6 +535,15 @@ def _waiting(connection: Connection, request: Request, act: Act = Act.PROPOSE) -
         at = "" if held.changeset is None else f" as changeset {held.changeset}"
         raise _refused(ProposalDecided, f"{held.id} is {held.state}{at}; that is final", "proposal")
     return held
+
+
+def _held(connection: Connection, wanted: object) -> Proposal | None:
+    try:
+        ids.parse_id(wanted)
+    except InvalidValue:
+        # Not every database can be asked for any text.
+        return None
+    return store.lock(connection, str(wanted))
 
 
 def _is_within(editing: Editing, act: Act, held: Proposal) -> bool:
