@@ -12,7 +12,11 @@ from app.cli.speaking import answer, say
 
 
 def migrate(database_url: DatabaseUrl = None) -> None:
-    """Bring the database to the schema that this release needs."""
+    """Bring the database to the schema that this release needs.
+
+    Newsrooms, editors and keys from before the log kept them are entered by a changeset.
+    """
+    from app.commands.access import enter_standing
     from app.store import migrations
     from app.store.database import parse_url, sqlite_file
 
@@ -22,6 +26,10 @@ def migrate(database_url: DatabaseUrl = None) -> None:
         sqlite_file(url).absolute().parent.mkdir(parents=True, exist_ok=True)
     migrations.upgrade(settings.database_url)
     say(f"The database is at revision {migrations.newest()}.")
+    with open_ledger(settings) as engine:
+        position = enter_standing(engine)
+    if position is not None:
+        say(f"Who may act is in the log now, at position {position}.")
 
 
 def reindex(database_url: DatabaseUrl = None) -> None:

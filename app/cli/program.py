@@ -65,8 +65,13 @@ newsrooms.command("add")(access.add_newsroom)
 newsrooms.command("list")(access.list_newsrooms)
 editors.command("add")(access.add_editor)
 editors.command("list")(access.list_editors)
+editors.command("role")(access.change_role)
+editors.command("rename")(access.rename_editor)
+editors.command("retire")(access.retire_editor)
+editors.command("restore")(access.restore_editor)
 keys.command("create")(access.create_key)
 keys.command("list")(access.list_keys)
+keys.command("rotate")(access.rotate_key)
 keys.command("revoke")(access.revoke_key)
 
 _INTERRUPTED: Final = 130

@@ -23,6 +23,7 @@ Row: TypeAlias = sa.RowMapping
 
 _T: Final = tables.metadata.tables
 _key, _editor, _newsroom = _T["key"], _T["editor"], _T["newsroom"]
+_use: Final = _T["key_use"]
 
 KEY_HOLDER: Final = (
     sa.select(
@@ -173,15 +174,31 @@ def keys(connection: Connection) -> Sequence[sa.RowMapping]:
             _key.c.id,
             _key.c.label,
             _key.c.created_at,
+            _key.c.not_before,
             _key.c.expires_at,
             _key.c.revoked_at,
+            _key.c.scopes,
             _editor.c.name.label("editor_name"),
             _editor.c.role,
+            _editor.c.retired_at,
+            _use.c.used_at,
         )
         .join_from(_key, _editor, _key.c.editor == _editor.c.id)
+        .outerjoin(_use, _use.c.key == _key.c.id)
         .order_by(_key.c.id)
     )
     return connection.execute(query).mappings().all()
+
+
+def state_of(key: Row, now: str) -> str:
+    """Return how a key stands, in a word; nothing where it is good."""
+    if key["revoked_at"]:
+        return "revoked"
+    if key["retired_at"]:
+        return "retired"
+    if key["expires_at"] and key["expires_at"] <= now:
+        return "expired"
+    return "not yet" if key["not_before"] and now < key["not_before"] else ""
 
 
 def find_newsroom(connection: Connection, wanted: str) -> sa.RowMapping | None:

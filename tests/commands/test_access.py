@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,12 +13,24 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from app.commands import access
+from app.commands.submit import Submission, fresh_id, submit
 from app.domain import keys
-from app.domain.codes import Role
-from app.domain.errors import Refused
+from app.domain.codes import ChangesetKind, Role
+from app.domain.decisions import Editing
+from app.domain.errors import Refused, Unauthenticated
+from app.domain.permissions import Act
+from app.reads.checking import check
+from app.reads.holders import holder_of
 from app.store import access as stored
+from app.store import tables
+from app.store.dossiers import reading
+from app.store.reader import open_reader
+from tests.checks import everything_holds
+from tests.reads.columns import unguarded
 
+T = tables.metadata.tables
 DICE = bytes(range(32))
+NOT_VALID = "this key is not valid: it is unknown, not yet valid, expired or revoked"
 
 
 @pytest.fixture
@@ -113,3 +129,202 @@ def test_who_loads_is_the_only_one_who_may_or_has_to_be_said(engine: Engine, ann
 def test_before_anybody_is_entered_the_refusal_says_how(engine: Engine) -> None:
     with engine.connect() as connection:
         assert "corrigenda newsroom add" in refusal(access.editing_as, connection, None)[1]
+
+
+# --- in the log ---------------------------------------------------------------------------------
+
+
+def steps(engine: Engine) -> list[tuple[int, str, str, dict[str, Any]]]:
+    """Every step about who may act: position, kind, action, and what it set."""
+    revision = T["revision"].c
+    with engine.connect() as connection:
+        made = connection.execute(
+            sa.select(revision.position, revision.record_id, revision.version, revision.action)
+            .where(revision.record_id.regexp_match("^(newsroom|editor|key)_"))
+            .order_by(revision.position, revision.place)
+        ).all()
+        set_by = {(record_id, version): dict[str, Any]() for _, record_id, version, _ in made}
+        for row in connection.execute(sa.select(T["change"])).mappings():
+            if (row["record_id"], row["version"]) in set_by:
+                set_by[row["record_id"], row["version"]][row["field"]] = json.loads(row["after"])
+    return [
+        (position, record_id.partition("_")[0], action, set_by[record_id, version])
+        for position, record_id, version, action in made
+    ]
+
+
+def test_the_house_comes_with_the_operator_who_enters_both(engine: Engine) -> None:
+    """In one changeset, whose editor it is."""
+    house = access.add_newsroom(engine, "House", house=True)
+
+    ((first, *_), (second, *_)) = (found := steps(engine))
+    assert (first, second) == (1, 1)
+    assert [(kind, action) for _, kind, action, _ in found] == [
+        ("newsroom", "ADD"), ("editor", "ADD"),
+    ]  # fmt: skip
+    with engine.connect() as connection:
+        changeset = connection.execute(sa.select(T["changeset"])).mappings().one()
+        (operator,) = stored.editors(connection)
+    assert (operator["name"], operator["role"], operator["newsroom"]) == (
+        "Operator",
+        "ADMIN",
+        house,
+    )
+    assert (changeset["kind"], changeset["editor"]) == ("ACCESS", operator["id"])
+    assert everything_holds(engine) == 0
+
+
+def test_each_change_of_access_is_a_changeset_with_its_reason(engine: Engine, ann: str) -> None:
+    made = create_key(engine, scopes=["COMMIT"], expires_at="2099-01-01T00:00:00+01:00")
+    access.revise_editor(engine, "Ann", role="CONTRIBUTOR", by=access.By(note="She proposes now."))
+    access.rotate_key(engine, made.id, environment="live")
+    access.revoke_key(engine, made.id)
+    access.retire_editor(engine, "Ann")
+    access.restore_editor(engine, "Ann")
+
+    positions = [position for position, *_ in steps(engine)]
+    assert [*dict.fromkeys(positions)] == list(range(1, 9))
+    told = {(kind, action): given for _, kind, action, given in steps(engine)}
+    assert told["editor", "REVISE"] == {"role": "CONTRIBUTOR"}
+    assert list(told["key", "RETRACT"]) == ["revokedAt"]
+    assert list(told["editor", "RETRACT"]) == list(told["editor", "RESTORE"]) == ["retiredAt"]
+    with engine.connect() as connection:
+        notes = connection.execute(
+            sa.select(T["header"].c.value).where(T["header"].c.name == "note")
+        ).scalars().all()  # fmt: skip
+    assert json.dumps("She proposes now.") in notes
+    assert everything_holds(engine) == 0
+
+
+def test_nothing_of_a_key_s_secret_is_in_the_log(engine: Engine, ann: str) -> None:
+    made = create_key(engine)
+    secrets = (made.key, keys.parse_key(made.key).secret, keys.digest(made.key))
+
+    with engine.connect() as connection:
+        held = {
+            name: str(connection.execute(sa.select(table)).all())
+            for name, table in T.items()
+            if name != "key"
+        }
+
+    assert [name for name, text in held.items() if any(one in text for one in secrets)] == []
+    assert secrets[0] not in repr(made)
+
+
+def test_what_an_editor_may_not_do_is_refused(engine: Engine, ann: str) -> None:
+    """Nobody raises their own role, and nobody gives what they do not have."""
+    by = access.By("Ann")
+    access.add_newsroom(engine, "Partner")
+    access.add_editor(engine, "Pia", newsroom="Partner", role="ADMIN")
+    pia = access.By("Pia")
+
+    assert "EDITOR may not" in refusal(access.revise_editor, engine, "Ann", role="ADMIN", by=by)[1]
+    refused = refusal(access.revise_editor, engine, "Ann", role="READER", by=pia)
+    assert "newsroom of their own" in refused[1]
+    assert "newsroom of their own" in refusal(access.add_newsroom, engine, "Other", by=pia)[1]
+    assert access.add_editor(engine, "Paul", newsroom="Partner", role="EDITOR", by=pia)
+    unknown = refusal(create_key, engine, "Ann", scopes=["EVERYTHING"])
+    assert unknown[0] == ("scopes",)
+    assert "is no scope" in unknown[1]
+    assert "whom REDACT is not allowed" in refusal(create_key, engine, "Ann", scopes=["REDACT"])[1]
+    last = refusal(access.revise_editor, engine, "Operator", role="READER")
+    assert "nobody would be left" in last[1]
+
+
+def test_a_key_confined_to_managing_access_gives_no_more_than_that(engine: Engine) -> None:
+    """Else it could make itself one without scopes."""
+    access.add_newsroom(engine, "House", house=True)
+    with engine.connect() as connection:
+        (operator,) = stored.editors(connection)
+    confined = replace(
+        Editing(operator["id"], operator["newsroom"], Role.ADMIN, "Operator"),
+        scopes=frozenset({Act.MANAGE_ACCESS, Act.OWN_KEYS}),
+    )
+
+    def changed(**operation: Any) -> Any:
+        body = {"reason": {"code": "OTHER", "note": "x"}, "operations": [operation]}
+        return submit(engine, Submission(body, confined, ChangesetKind.ACCESS))
+
+    wide = {"editor": operator["id"], "label": "x"}
+    assert refusal(changed, createKey=wide)[1].startswith("nobody gives what they do not have")
+    made = changed(createKey={**wide, "scopes": ["OWN_KEYS"]})
+    assert len(made.keys) == 1
+
+
+def test_a_rotation_leaves_the_old_key_good_for_its_overlap(engine: Engine, ann: str) -> None:
+    """With a fixed clock: both are good within it, one after it, and none once that is revoked."""
+    noon = datetime(2126, 1, 1, 12, tzinfo=UTC)
+    old = create_key(engine, clock=lambda: noon)
+    new = access.rotate_key(engine, old.id, environment="live", overlap_s=3600, clock=lambda: noon)
+
+    async def asked(key: str, after: timedelta) -> str:
+        reader = open_reader(engine.url, pool_size=1)
+        try:
+            await reader.start()
+            await holder_of(reader, key, clock=lambda: noon + after)
+        except Unauthenticated as fault:
+            return str(fault)
+        finally:
+            await reader.stop()
+        return ""
+
+    def good(key: str, after: timedelta) -> bool:
+        told = asyncio.run(asked(key, after))
+        assert told in ("", NOT_VALID)
+        return not told
+
+    within, after = timedelta(minutes=59), timedelta(minutes=60)
+    assert [good(one.key, within) for one in (old, new)] == [True, True]
+    assert [good(one.key, after) for one in (old, new)] == [False, True]
+    access.revoke_key(engine, new.id)
+    assert not good(new.key, within)
+    later = create_key(engine, not_before="2126-01-01T12:30:00Z")
+    assert [good(later.key, timedelta(minutes=one)) for one in (29, 30)] == [False, True]
+
+
+def test_what_stands_from_before_is_entered_by_the_first_change(engine: Engine) -> None:
+    """As a ledger of an older release has it: rows without a history, past the triggers."""
+    unguarded(engine)
+    old = {"created_at": "2026-01-01T00:00:00.000000Z"}
+    with engine.begin() as connection:
+        room = {"id": fresh_id("newsroom", 1), "name": "House", "house": True, **old}
+        connection.execute(T["newsroom"].insert(), room)
+        editor = {"id": fresh_id("editor", 1), "newsroom": room["id"], "name": "Ann", **old}
+        connection.execute(T["editor"].insert(), {**editor, "role": "EDITOR"})
+    with reading(engine.url) as connection:
+        before = check(connection)
+
+    access.add_editor(engine, "Ben", newsroom="House", role="READER")
+
+    assert (before.not_entered, before.problems) == (2, [])
+    found = steps(engine)
+    assert [(position, kind, given.get("name")) for position, kind, _, given in found] == [
+        (1, "newsroom", "House"), (1, "editor", "Ann"),
+        (2, "editor", "Operator"), (2, "editor", "Ben"),
+    ]  # fmt: skip
+    assert found[0][3]["createdAt"] == old["created_at"]
+    with reading(engine.url) as connection:
+        assert (checked := check(connection)).problems == []
+    assert checked.not_entered == 0
+
+
+def test_a_role_that_was_changed_in_the_database_is_found(engine: Engine, ann: str) -> None:
+    """The tables follow from the log, so a row that does not is a forgery."""
+    unguarded(engine)
+    with engine.begin() as connection:
+        connection.execute(T["editor"].update().where(T["editor"].c.id == ann).values(role="ADMIN"))
+
+    with reading(engine.url) as connection:
+        (problem,) = check(connection).problems
+
+    assert (problem.table, problem.key, problem.column) == ("editor", ann, "role")
+
+
+def test_access_is_not_reverted(engine: Engine, ann: str) -> None:
+    body = {"reason": {"code": "OTHER", "note": "x"}}
+    with engine.connect() as connection:
+        editing = access.editing_as(connection, "Ann")
+
+    found = refusal(submit, engine, Submission(body, editing, reverts=2))
+
+    assert "make the opposite access change" in found[1]

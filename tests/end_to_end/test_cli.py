@@ -191,8 +191,8 @@ def test_what_is_refused_may_be_left_out_and_is_named(url: str, tmp_path: Path) 
 
     assert ran.status == 1
     assert "line 11, left out:\n  operation 2 (addTransfer), field quantity.amount: " in ran.err
-    assert "20 lines, 1 not, or not whole: positions 1 to 20 written" in ran.err
-    assert head(url) == 20
+    assert "20 lines, 1 not, or not whole: positions 3 to 22 written" in ran.err
+    assert head(url) == START + 20
 
 
 def test_a_dry_run_says_that_everything_can_be_loaded(url: str) -> None:
