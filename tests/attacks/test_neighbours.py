@@ -242,6 +242,7 @@ ATTACKS = [
             lambda street: http("GET", f"/tile/entries/000.p/{street.position}"),
         ],
         holds=lambda reply: WORD not in reply.text and WORD.lower() not in reply.text,
+        most_bytes=50_000,
     ),
     Attack(
         "who proposed, when and for whom, smuggled into a proposal or a review",
