@@ -106,6 +106,8 @@ class PostgresReader:
                     "plan_cache_mode": "force_generic_plan",
                     "default_transaction_read_only": "on",
                     "jit": "off",
+                    # One question has one processor, and leaves the others to others.
+                    "max_parallel_workers_per_gather": "0",
                     "statement_timeout": str(milliseconds(self._timeout)),
                     "timezone": "UTC",
                 },

@@ -271,8 +271,11 @@ def _version_row(one: Written, position: int) -> Row:
 
 
 _ACCESS: Final = (
-    ("newsroom", (NEWSROOM, "The Measured Gazette", True, instant_text(_START))),
-    ("editor", (EDITOR, NEWSROOM, EDITOR_NAME, "EDITOR", instant_text(_START), None)),
+    ("newsroom", (NEWSROOM, "The Measured Gazette", True, instant_text(_START), 1, None)),
+    (
+        "editor",
+        (EDITOR, NEWSROOM, EDITOR_NAME, "EDITOR", instant_text(_START), None, None, 1, None),
+    ),
 )
 
 _ALWAYS: Final = """
