@@ -15,8 +15,8 @@ from tests.attacks.attacking import Attack
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "attacks.md"
 FILES = (
-    "graphql", "values", "transport", "access", "tokens", "neighbours", "log", "output",
-    "supply_chain",
+    "graphql", "values", "transport", "access", "tokens", "keys", "neighbours", "log",
+    "output", "supply_chain",
 )  # fmt: skip
 _SECTION = re.compile(
     r"^## .*?`tests/attacks/test_(\w+)\.py`.*?$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL
