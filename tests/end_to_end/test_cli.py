@@ -384,7 +384,7 @@ def test_the_demo_makes_its_ledger_once_and_keeps_it(tmp_path: Path) -> None:
     with demo(data) as second:
         pass
 
-    assert list(held) == ["reader", "contributor", "editor", "auditor", "admin"]
+    assert list(held) == ["reader", "contributor", "editor", "auditor", "admin", "wire"]
     assert all(any(key in line for line in first) for key in held.values())
     assert [line for line in second if "ck_demo_" in line] == [
         line for line in first if "ck_demo_" in line

@@ -5,11 +5,12 @@ What each row has to say stands in `docs/demo.md`.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.graphql.asking import Ledger, document
+from tests.graphql.asking import ROOT, Ledger, document
 
 RUSSIA, NORTH_KOREA = "Russia", "North Korea"
 KIM, PUTIN = "Kim Jong-un", "Vladimir Putin"
@@ -262,3 +263,39 @@ def test_one_document_for_frontends_shows_the_whole_of_a_transfer(demo: Ledger) 
         if claim["field"] == "QUANTITY"
     }
     assert (EU_TODAY, TIMES, SERVICE) in chains
+
+
+# --- what waits -------------------------------------------------------------------
+
+GUIDE = (ROOT / "docs" / "demo.md").read_text()
+
+
+def test_one_proposal_of_a_partner_waits_and_can_be_accepted_as_the_guide_says(
+    own_demo: Ledger,
+) -> None:
+    queue, decision = re.findall(r"^```graphql\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+
+    (waiting,) = own_demo.ask(queue, role="editor")["proposals"]["nodes"]
+    done = own_demo.ask(decision.replace("proposal_…", waiting["id"]), role="editor")["review"]
+
+    assert (waiting["newsroom"], waiting["revision"]) == ({"name": "Baltic Wire"}, 1)
+    (step,) = waiting["steps"]
+    assert step["changes"] == [{"field": "stage", "before": "APPROVED", "after": "DISPATCHED"}]
+    assert done["userErrors"] == []
+    assert done["changeset"] == {
+        "position": own_demo.head(),
+        "editor": {"name": "Demo editor"},
+        "onBehalfOf": {"name": "Baltic Wire"},
+        "contributor": {"name": "Baltic Wire contributor"},
+    }
+    goats = "query ($id: ID!) { transfer(id: $id) { stage } }"
+    assert own_demo.ask(goats, {"id": own_demo.transfer("E6")})["transfer"]["stage"] == "DISPATCHED"
+
+
+def test_the_partner_of_the_demo_has_a_key_of_its_own(demo: Ledger) -> None:
+    query = "{ viewer { name role isHouse } proposals { totalCount } }"
+
+    assert demo.ask(query, role="wire") == {
+        "viewer": {"name": "Baltic Wire contributor", "role": "CONTRIBUTOR", "isHouse": False},
+        "proposals": {"totalCount": 1},
+    }
