@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
-from app.domain import texts
+from app.domain import ids, texts
 from app.domain.codes import Decision, ProposalState, ReasonCode, RecordState
 from app.domain.errors import InvalidInput, InvalidValue, ProposalConflict, Refusal, Refused
 from app.domain.operations import (
@@ -45,6 +45,14 @@ PUBLIC_NOTES: Final[Mapping[ProposalState, str]] = {
 """What everybody reads of a decision; which proposal, and why, is for those concerned."""
 
 REVIEW_CODE: Final = ReasonCode.OTHER
+
+
+def is_id(text: Any) -> TypeGuard[str]:
+    """Whether a text is the id of a proposal, which may be there or not."""
+    try:
+        return ids.kind_of(text) == "proposal"
+    except InvalidValue:
+        return False
 
 
 # --- parsing --------------------------------------------------------------------

@@ -26,6 +26,7 @@ from app.domain.errors import (
     Refused,
     TooDeep,
 )
+from app.domain.proposals import is_id
 from app.graphql.compile import Plan, Selections, make_plan, read_of
 from app.graphql.engine import Context, members_of
 from app.reads.log import checkpoint_of
@@ -164,7 +165,8 @@ class Editing:
             answer = await asyncio.to_thread(command, self._database, request, seen=payload.seen)
         except Refused as fault:
             _raise_mismatch(context, fault)
-            return await payload.turned_down(fault.refusals, str(given.get("proposal", "")))
+            wanted = given.get("proposal")
+            return await payload.turned_down(fault.refusals, wanted if is_id(wanted) else "")
         context.is_replayed = answer.is_replayed and context.at_once
         if answer.position is not None:
             context.position = answer.position
