@@ -40,7 +40,6 @@ from app.domain.decisions import Editing
 from app.domain.errors import (
     Forbidden,
     InvalidInput,
-    InvalidValue,
     OwnProposal,
     ProposalDecided,
     ProposalRedacted,
@@ -538,12 +537,8 @@ def _waiting(connection: Connection, request: Request, act: Act = Act.PROPOSE) -
 
 
 def _held(connection: Connection, wanted: object) -> Proposal | None:
-    try:
-        ids.parse_id(wanted)
-    except InvalidValue:
-        # Not every database can be asked for any text.
-        return None
-    return store.lock(connection, str(wanted))
+    # Not every database can be asked for any text.
+    return store.lock(connection, wanted) if proposals.is_id(wanted) else None
 
 
 def _is_within(editing: Editing, act: Act, held: Proposal) -> bool:
