@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
@@ -320,22 +320,47 @@ def _add_health(app: FastAPI, database: Any, reader: Any, log: LogReading, keepe
         """Tell that the process runs."""
         return {"status": "ok"}
 
-    @app.get("/readyz")
-    async def readyz() -> JSONResponse:
-        """Tell whether the ledger can be read, how far it goes, what search lacks, if it is signed.
+    readiness = _Readiness(database, reader, log, keeper)
+    app.add_api_route("/readyz", readiness.answer)
 
-        A ledger that must not be written to is ready all the same: it can be read.
-        """
+
+class _Readiness:
+    """Whether the ledger can be read, how far it goes, what search lacks, if it is signed.
+
+    A ledger that must not be written to is ready all the same: it can be read. Nobody is
+    charged for asking, so it is looked at twice a second at most, however many ask.
+    """
+
+    def __init__(self, database: Any, reader: Any, log: LogReading, keeper: Keeper) -> None:
+        self._database = database
+        self._reader = reader
+        self._log = log
+        self._keeper = keeper
+        self._looking: asyncio.Task[tuple[int, dict[str, Any]]] | None = None
+        self._looked_at = 0.0
+
+    async def answer(self) -> JSONResponse:
+        """Tell it."""
+        now = time.monotonic()
+        if self._looking is None or (self._looking.done() and now - self._looked_at > _FRESH_S):
+            self._looking, self._looked_at = asyncio.create_task(self._look()), now
+        status, told = await asyncio.shield(self._looking)
+        return JSONResponse(told, status_code=status)
+
+    async def _look(self) -> tuple[int, dict[str, Any]]:
         try:
-            await asyncio.to_thread(require_migrated, database)
-            position = await log_size(reader)
-            lacking = await require_search(reader)
+            await asyncio.to_thread(require_migrated, self._database)
+            position = await log_size(self._reader)
+            lacking = await require_search(self._reader)
         except Unready as fault:
-            return JSONResponse({"status": "unready", "reason": _reason(fault)}, status_code=503)
-        published = await log.run(log.newest)
-        kept = keeper.shown(None if published is None else published.size)
+            return 503, {"status": "unready", "reason": _reason(fault)}
+        published = await self._log.run(self._log.newest)
+        kept = self._keeper.shown(None if published is None else published.size)
         search = f"without {', '.join(lacking)}" if lacking else "complete"
-        return JSONResponse({"status": "ok", "position": position, "search": search, "log": kept})
+        return 200, {"status": "ok", "position": position, "search": search, "log": kept}
+
+
+_FRESH_S: Final = 0.5
 
 
 def _reason(fault: Unready) -> str:

@@ -110,6 +110,7 @@ class Limiter:
         self._waiting = 0
         self._held = 0
         self._has_worked = False
+        self._is_shared = True
 
     # --- who it is ------------------------------------------------------------
 
@@ -269,8 +270,11 @@ class Limiter:
                 most=DEBT * max(self._strangers.window, self._holders.window),
             )
         except Exception:
-            logger.exception("budgets cannot be shared between processes")
+            if self._is_shared:
+                logger.exception("budgets cannot be shared between processes")
+            self._is_shared = False
             raise
+        self._is_shared = True
         for name, seconds in charged.items():
             self._charged[name].untold -= seconds
         for name, full_at in all_together.items():

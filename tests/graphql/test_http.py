@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from app.store.database import parse_url
 from tests.graphql.asking import DEMO, Ledger, served
+from tests.serving import eventually
 
 QUERY = "{ actors(first: 1) { totalCount } }"
 PARTIAL = "{ log { position inclusionProof(position: 1, size: 999999) { index } } }"
@@ -539,3 +540,13 @@ def test_a_ledger_that_cannot_be_read_is_not_ready(ledger: Ledger) -> None:
     assert ready.json()["status"] == "unready"
     assert "SELECT" not in ready.text
     assert live.status_code == 200
+
+
+def test_what_is_told_of_readiness_is_never_old(ledger: Ledger) -> None:
+    """It is looked at twice a second, however many ask."""
+    before = {ledger.http.get("/readyz").status_code for _ in range(20)}
+
+    spoil(ledger)
+
+    assert before == {200}
+    assert eventually(lambda: ledger.http.get("/readyz").status_code == 503, 5)
