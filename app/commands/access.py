@@ -66,7 +66,7 @@ def found_ledger(
     )
     house = entered["newsroom"]
     ids = {house: fresh_id("newsroom", at_ms), operator: fresh_id("editor", at_ms, 1)}
-    editing = Editing(ids[operator], ids[house], Role.ADMIN, entered["name"])
+    editing = Editing(ids[operator], ids[house], Role.ADMIN, entered["name"], is_house=True)
     body = _body(operations, ReasonCode.INITIAL_ENTRY, note)
     submission = Submission(body, editing, ChangesetKind.ACCESS, ids=ids, **more)
     return submit(engine, submission, clock=clock)
@@ -318,7 +318,7 @@ def _with_operator(connection: Connection, at_ms: int) -> _Acting:
         )
     made = fresh_id("editor", at_ms)
     entering = {"addEditor": {**_OPERATOR, "newsroom": houses[0]}}
-    editing = Editing(made, houses[0], Role.ADMIN, OPERATOR)
+    editing = Editing(made, houses[0], Role.ADMIN, OPERATOR, is_house=True)
     return _Acting(editing, (entering,), {_OPERATOR["ref"]: made})
 
 

@@ -48,7 +48,7 @@ class Editing:
     newsroom: str
     role: Role
     name: str
-    is_house: bool = True
+    is_house: bool = False
     on_behalf_of: str | None = None
     key: str = ""
     scopes: frozenset[Act] | None = None

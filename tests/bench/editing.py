@@ -36,7 +36,9 @@ REVISED: Final = 4
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 
-_EDITING: Final = Editing(filling.EDITOR, filling.NEWSROOM, Role.EDITOR, filling.EDITOR_NAME)
+_EDITING: Final = Editing(
+    filling.EDITOR, filling.NEWSROOM, Role.EDITOR, filling.EDITOR_NAME, is_house=True
+)
 
 
 class EditorStopped(Exception):

@@ -41,7 +41,9 @@ APPENDS: Final = 200
 APPEND_GOAL: Final = 1.10
 SHARE_GOAL: Final = 0.25
 
-_EDITING: Final = Editing(filling.EDITOR, filling.NEWSROOM, Role.EDITOR, filling.EDITOR_NAME)
+_EDITING: Final = Editing(
+    filling.EDITOR, filling.NEWSROOM, Role.EDITOR, filling.EDITOR_NAME, is_house=True
+)
 
 
 def measure(name: str, pace: Pace) -> None:

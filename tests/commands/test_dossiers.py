@@ -47,7 +47,7 @@ class Ledger:
         newsroom, editor = entered or self._enter()
         self.entered = [newsroom, editor]
         self.newsroom = newsroom
-        self.editing = Editing(editor, self.newsroom, Role.EDITOR, "Ann")
+        self.editing = Editing(editor, self.newsroom, Role.EDITOR, "Ann", is_house=True)
         desk = Newsroom(self.engine, self.editing)
         self.nth, self.edits, self.colleague = desk.nth, desk.edits, desk.colleague
 

@@ -23,8 +23,8 @@ from app.domain.operations import Add, Merge, Operation, Restore, Retract, Revis
 from app.domain.records import Change, Record, Step
 
 OURS, THEIRS = "newsroom_ours", "newsroom_theirs"
-EDITOR = Editing("editor_ann", OURS, Role.EDITOR, "Ann")
-ADMIN = Editing("editor_root", OURS, Role.ADMIN, "Root")
+EDITOR = Editing("editor_ann", OURS, Role.EDITOR, "Ann", is_house=True)
+ADMIN = Editing("editor_root", OURS, Role.ADMIN, "Root", is_house=True)
 ACTIVE, RETRACTED, MERGED = RecordState.ACTIVE, RecordState.RETRACTED, RecordState.MERGED
 
 

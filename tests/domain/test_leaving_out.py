@@ -17,7 +17,7 @@ from app.domain.operations import Add, Operation, Retract, Revise, place_of
 from app.domain.records import Record, Step
 
 OURS = "newsroom_ours"
-EDITOR = Editing("editor_ann", OURS, Role.EDITOR, "Ann")
+EDITOR = Editing("editor_ann", OURS, Role.EDITOR, "Ann", is_house=True)
 HELD = [f"actor_h{number}" for number in range(4)]
 NEW = [f"actor_n{number}" for number in range(8)]
 WORLD = World({

@@ -177,3 +177,68 @@ def test_a_partner_reverts_its_own_claims_and_nothing_else(noted: Ledger) -> Non
     payload = noted.ask(REVERT, {"input": given}, role="partner editor")["revert"]
 
     assert [one["code"] for one in payload["userErrors"]] == ["PROPOSE_INSTEAD"]
+
+
+@pytest.fixture(scope="module")
+def scoped(ledgers: Ledgers) -> Iterator[Ledger]:
+    """Keys of an ADMIN of the house: whole, and confined to some of what it may do."""
+    scopes = {"whole": None, "proposing": ["PROPOSE"], "reading": ["READ"],
+              "auditing": ["READ_INTERNAL", "READ_PROPOSALS"]}  # fmt: skip
+    with ledgers.copied("sqlite", filled=False) as (url, _):
+        with opened(url) as engine:
+            _noted(Newsroom(engine, _editing(engine, "Demo editor")), OURS)
+            keys = {
+                name: access.create_key(
+                    engine, "Demo admin", label=name, environment="test", scopes=given
+                ).key
+                for name, given in scopes.items()
+            }
+        with served(url, keys, answer_cache_bytes=1_000_000) as ledger:
+            yield ledger
+
+
+def test_a_key_does_what_its_scopes_name_and_its_editor_may(scoped: Ledger) -> None:
+    notes = "{ changesets { nodes { internalNote } } }"
+    commit = """mutation { commit(input: { dryRun: true, reason: { code: OTHER, note: "x" },
+      operations: [{ addActor: { name: "x", kind: GROUP } }] }) { userErrors { code } } }"""
+    may = {
+        name: [
+            "errors" not in scoped.answer(document, role=name)
+            for document in (notes, commit, "{ proposals { totalCount } }", "{ __typename }")
+        ]
+        for name in scoped.keys
+    }
+
+    assert may == {
+        "whole": [True, True, True, True],
+        "proposing": [False, False, False, True],
+        "reading": [False, False, False, True],
+        "auditing": [True, False, True, True],
+    }
+    code, message = scoped.fault(commit, role="auditing")
+    assert code == "FORBIDDEN"
+    assert message.startswith("COMMIT is not among the scopes of this key")
+
+
+def test_the_viewer_tells_the_scopes_and_what_they_leave(scoped: Ledger) -> None:
+    query = "{ viewer { role scopes acts { act } mayCommit } }"
+
+    whole, proposing = (scoped.ask(query, role=name)["viewer"] for name in ("whole", "proposing"))
+
+    assert whole["scopes"] is None
+    assert len(whole["acts"]) > 10
+    assert proposing == {
+        "role": "ADMIN", "scopes": ["PROPOSE"], "mayCommit": False,
+        "acts": [{"act": "READ"}, {"act": "PROPOSE"}],
+    }  # fmt: skip
+
+
+def test_answers_kept_for_one_key_are_not_given_to_a_narrower_one(scoped: Ledger) -> None:
+    """Of the same editor: what the whole key has in the cache, the confined one may not have."""
+    notes = "{ changesets { nodes { internalNote } } }"
+
+    seen = [scoped.answer(notes, role=name) for name in ("whole", "proposing", "whole")]
+
+    assert seen[0]["data"] == seen[2]["data"]
+    assert OURS in str(seen[0])
+    assert OURS not in str(seen[1])
