@@ -209,6 +209,13 @@ class Limiter:
         elif client.waiting and client.turn == 0.0:
             self._look_later(client)
 
+    def move(self, client: Client, other: Client) -> None:
+        """Let a place that one client took be another's; who waits for it is looked at."""
+        client.running -= 1
+        other.running += 1
+        if client.waiting and client.turn == 0.0:
+            self._look_later(client)
+
     def _look_later(self, client: Client) -> None:
         asyncio.get_running_loop().call_soon(self._next_turn, client)
 
@@ -364,8 +371,7 @@ class Visit:
             self.limiter.remember(self.authorization, holder)
         # The place stays where it was taken; what is charged from now on is the key's.
         if self.is_placed:
-            self.client.running -= 1
-            client.running += 1
+            self.limiter.move(self.client, client)
         self.client = self.meter.client = client
 
     def is_nobodys(self) -> None:
