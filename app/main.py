@@ -102,7 +102,12 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     reader = open_reader(url, pool_size=settings.read_pool_size, timeout=settings.read_timeout)
     engine = Engine(
         reader,
-        Editing(database, read_timeout=settings.read_timeout, four_eyes=settings.four_eyes),
+        Editing(
+            database,
+            read_timeout=settings.read_timeout,
+            four_eyes=settings.four_eyes,
+            environment=settings.key_environment,
+        ),
         settings.limits(),
         log=log,
         room=settings.answer_cache_bytes,

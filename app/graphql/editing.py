@@ -49,10 +49,12 @@ class Editing:
         *,
         read_timeout: float = READ_TIMEOUT_S,
         four_eyes: bool = True,
+        environment: str = "live",
     ) -> None:
         self._database = database
         self._read_timeout = read_timeout
         self._four_eyes = four_eyes
+        self._environment = environment
 
     async def commit(
         self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
@@ -95,10 +97,29 @@ class Editing:
         )
         return await self._submit(context, nodes, submission)
 
-    async def _submit(
-        self, context: Context, nodes: Sequence[FieldNode], submission: Submission
+    async def change_access(
+        self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
     ) -> orjson.Fragment:
-        payload = _Payload(context, nodes, self._read_timeout)
+        """Change who may act, or tell what stands against it."""
+        submission = Submission(
+            body=given,
+            editing=context.viewer.editor,
+            kind=ChangesetKind.ACCESS,
+            idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
+            at_once=context.at_once,
+            dry_run=bool(given.get("dryRun")),
+            environment=self._environment,
+        )
+        return await self._submit(context, nodes, submission, of="ChangeAccessPayload")
+
+    async def _submit(
+        self,
+        context: Context,
+        nodes: Sequence[FieldNode],
+        submission: Submission,
+        of: str = "CommitPayload",
+    ) -> orjson.Fragment:
+        payload = _Payload(context, nodes, self._read_timeout, of=of)
         payload.check()
         try:
             outcome = await asyncio.to_thread(
@@ -227,6 +248,7 @@ class _Payload:
             {
                 **_plain(outcome),
                 "userErrors": errors,
+                "keys": _new_keys(outcome),
                 "skipped": outcome.skipped,
                 "upserts": [
                     {"operation": one.place, "id": one.id, "result": one.result}
@@ -346,6 +368,7 @@ class _Payload:
             "refs": [],
             "warnings": [],
             "userErrors": await self._errors(refusals),
+            "keys": [],
             "skipped": [],
             "upserts": [],
             "leafHash": None,
@@ -491,6 +514,12 @@ def _plain(outcome: Outcome | proposals.Answer) -> dict[str, Any]:
         ],
         "leafHash": None if outcome.leaf_hash is None else outcome.leaf_hash.hex(),
     }
+
+
+def _new_keys(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return the keys that were made, which are told this once."""
+    refs = {found: ref for ref, found in outcome.refs.items()}
+    return [{"id": one, "ref": refs.get(one), "key": key} for one, key in outcome.keys.items()]
 
 
 def _conflict(refusal: Refusal) -> dict[str, Any] | None:

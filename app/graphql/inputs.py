@@ -12,10 +12,12 @@ import strawberry
 
 from app.domain import codes
 from app.domain import field_types as t
+from app.domain.access import OPERATIONS_LIMIT as ACCESS_LIMIT
 from app.domain.kinds import KINDS, Field, Kind
 from app.domain.operations import NOTE_LIMIT, OPERATIONS_LIMIT
+from app.domain.permissions import Act
 from app.domain.redacting import TARGETS_LIMIT
-from app.graphql.scalars import EDTF, Decimal, Position
+from app.graphql.scalars import EDTF, DateTime, Decimal, Position
 
 
 def _given(description: str, *, required: bool = False) -> Any:
@@ -378,6 +380,108 @@ class ReviewInput:
     dry_run: bool | None = _given(
         "Return what would be done, the conflicts of accepting it included, and do nothing."
     )
+
+
+@strawberry.input(description="Enter a newsroom.")
+class AddNewsroomInput:
+    """Enter a newsroom."""
+
+    ref: str | None = _given("A local ref, like #desk, by which other operations name it.")
+    name: str = _given("Its name.", required=True)
+
+
+@strawberry.input(description="Enter an editor of a newsroom.")
+class AddEditorInput:
+    """Enter an editor."""
+
+    ref: str | None = _given("A local ref, by which other operations name it.")
+    newsroom: strawberry.ID = _given("The newsroom, by id or local ref.", required=True)
+    name: str = _given("The name.", required=True)
+    role: codes.Role = _given("The role.", required=True)
+    identity: str | None = _given(
+        "Issuer and subject at an OpenID provider, ISSUER|SUBJECT, to sign in with."
+    )
+
+
+@strawberry.input(description="Give an editor another name, role or identity.")
+class ReviseEditorInput:
+    """Change an editor."""
+
+    id: strawberry.ID = _given("The editor.", required=True)
+    name: str | None = _given("The name; absent leaves it as it is.")
+    role: codes.Role | None = _given(
+        "The role; absent leaves it as it is. Nobody raises their own."
+    )
+    identity: str | None = _given("The identity; null takes it away.")
+
+
+@strawberry.input(description="Retire an editor, or bring one back.")
+class EditorInput:
+    """Name an editor."""
+
+    id: strawberry.ID = _given("The editor.", required=True)
+
+
+@strawberry.input(description="Make a key for an editor; it is shown once.")
+class CreateKeyInput:
+    """Make a key."""
+
+    ref: str | None = _given("A local ref, by which the answer names it.")
+    editor: strawberry.ID = _given("Whose key it is, by id or local ref.", required=True)
+    label: str = _given("What it is for.", required=True)
+    scopes: list[Act] | None = _given(
+        "The acts that it is confined to; absent: to none but those of the role."
+    )
+    not_before: DateTime | None = _given("From when it is good.")
+    expires_at: DateTime | None = _given("When it expires.")
+
+
+@strawberry.input(description="Make a key in place of another, with its label and scopes.")
+class RotateKeyInput:
+    """Rotate a key."""
+
+    ref: str | None = _given("A local ref, by which the answer names it.")
+    id: strawberry.ID = _given("The key in whose place it comes.", required=True)
+    overlap_seconds: int | None = _given(
+        "For how long the old key is good still; 86,400 if absent."
+    )
+    expires_at: DateTime | None = _given("When the new key expires.")
+
+
+@strawberry.input(description="Revoke a key: it is refused from then on.")
+class RevokeKeyInput:
+    """Revoke a key."""
+
+    id: strawberry.ID = _given("The key.", required=True)
+
+
+@strawberry.input(one_of=True, description="One change of access: exactly one of its members.")
+class AccessOperationInput:
+    """One change of access."""
+
+    add_newsroom: AddNewsroomInput | None = _given("Enter a newsroom.")
+    add_editor: AddEditorInput | None = _given("Enter an editor.")
+    revise_editor: ReviseEditorInput | None = _given("Change an editor.")
+    retire_editor: EditorInput | None = _given("Retire an editor, whose keys are refused then.")
+    restore_editor: EditorInput | None = _given("Bring a retired editor back.")
+    create_key: CreateKeyInput | None = _given("Make a key.")
+    rotate_key: RotateKeyInput | None = _given("Make a key in place of another.")
+    revoke_key: RevokeKeyInput | None = _given("Revoke a key.")
+
+
+@strawberry.input(description="A change of who may act: all of its operations, or none.")
+class ChangeAccessInput:
+    """A change of who may act."""
+
+    reason: ReasonInput = _given("Why it is made.", required=True)
+    operations: list[AccessOperationInput] = _given(
+        f"What it does, at most {ACCESS_LIMIT}; each of those it names takes one step.",
+        required=True,
+    )
+    idempotency_key: str | None = _given(
+        "As in CommitInput; a repetition does not show a key a second time."
+    )
+    dry_run: bool | None = _given("Return what stands against it, and write nothing.")
 
 
 @strawberry.input(description="Put back what an earlier changeset changed.")

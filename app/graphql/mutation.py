@@ -12,6 +12,7 @@ from app.domain.operations import OPERATIONS_LIMIT
 from app.domain.redacting import TARGETS_LIMIT
 from app.graphql.fields import CountOf, PageSize, Rows, sized, table_field
 from app.graphql.inputs import (
+    ChangeAccessInput,
     CommentOnProposalInput,
     CommitInput,
     ProposeInput,
@@ -77,7 +78,7 @@ class UserError:
 
     code: str = strawberry.field(
         description="What sort of thing: INVALID_INPUT, UNKNOWN_RECORD, WRONG_STATE, "
-        "STALE_VERSION, CYCLE, NOT_YOUR_CLAIM, PROPOSE_INSTEAD, EXTERNAL_REF_TAKEN, "
+        "STALE_VERSION, CYCLE, NOT_YOUR_CLAIM, BEYOND_REACH, PROPOSE_INSTEAD, EXTERNAL_REF_TAKEN, "
         "REVERT_CONFLICT, "
         "NOT_REDACTABLE, NOTHING_TO_REDACT, UNKNOWN_PROPOSAL, PROPOSAL_DECIDED, PROPOSAL_REVISED, "
         "PROPOSAL_CONFLICT, PROPOSAL_REDACTED, OWN_PROPOSAL, IDEMPOTENCY_KEY_REUSED."
@@ -199,6 +200,45 @@ class ProposalPayload:
     )
 
 
+@strawberry.type(description="A key as it is shown once.")
+class NewKey:
+    """A key as it is shown once."""
+
+    id: strawberry.ID = strawberry.field(description="The key's id.")
+    ref: str | None = strawberry.field(description="The ref that the input gave it.")
+    key: str = strawberry.field(description="The key itself. It is not stored: keep it.")
+
+
+@strawberry.type(
+    description="What came of a change of access, or the errors for which it was refused whole."
+)
+class ChangeAccessPayload:
+    """What came of a change of access."""
+
+    changeset: Changeset | None = table_field(
+        payloads.changeset,
+        "The changeset that was written; null of a dry run, and of a refusal.",
+    )
+    keys: list[NewKey] = strawberry.field(
+        description="The keys that were made, which are shown here and never again: of a "
+        "repetition and of a dry run there are none.",
+        metadata=sized(Rows.OF_THE_PAGE),
+    )
+    refs: list[Ref] = strawberry.field(
+        description="The ids of what was entered under a local ref.",
+        metadata=sized(Rows.OF_THE_PAGE),
+    )
+    user_errors: list[UserError] = table_field(
+        payloads.each_refused, "Why it was refused; empty where it was not.", size=STEPS
+    )
+    leaf_hash: str | None = strawberry.field(
+        description="The hash of the log's entry, hex (RFC 6962 leaf hash)."
+    )
+    checkpoint: Checkpoint | None = strawberry.field(
+        description="The newest checkpoint that was published, as in CommitPayload."
+    )
+
+
 @strawberry.type(description="Every way to change something.")
 class Mutation:
     """Every way to change something."""
@@ -249,6 +289,23 @@ class Mutation:
         """Remove content for good."""
         del input
         answer: CommitPayload = await _carried_out(info, info.context.engine.commands.redact)
+        return answer
+
+    @strawberry.mutation(  # type: ignore[untyped-decorator]
+        description="Change who may act: newsrooms, editors, roles and keys. An ADMIN of the house "
+        "changes all of it, that of a partner the editors and keys of the own newsroom, and "
+        "everybody rotates and revokes their own keys. Nobody gives what they do not have.",
+        metadata=sized(_ONE_EACH),
+    )
+    async def change_access(
+        self,
+        info: strawberry.Info,
+        input: Annotated[ChangeAccessInput, strawberry.argument(description="The change.")],  # noqa: A002
+    ) -> ChangeAccessPayload:
+        """Change who may act."""
+        del input
+        command = info.context.engine.commands.change_access
+        answer: ChangeAccessPayload = await _carried_out(info, command)
         return answer
 
     @strawberry.mutation(  # type: ignore[untyped-decorator]

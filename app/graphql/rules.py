@@ -72,6 +72,7 @@ FIELDS: Final[Rules] = {
         Act.REDACT: "redact",
         Act.PROPOSE: "propose reviseProposal withdrawProposal commentOnProposal",
         Act.DECIDE: "review",
+        Act.OWN_KEYS: "changeAccess",
     },
     # --- records ---
     "Node": {Act.READ: "id"},
@@ -187,6 +188,8 @@ FIELDS: Final[Rules] = {
         Act.READ: """changeset records revisions refs warnings userErrors skipped upserts
             leafHash checkpoint"""
     },
+    "ChangeAccessPayload": {Act.READ: "changeset keys refs userErrors leafHash checkpoint"},
+    "NewKey": {Act.READ: "id ref key"},
     "Ref": {Act.READ: "ref id"},
     "Upserted": {Act.READ: "operation id result"},
     "UserError": {Act.READ: "code message path current changesetsBetween conflict"},

@@ -114,7 +114,7 @@ LOG = {
 }  # fmt: skip
 RESOLVED = {
     "Query", "Mutation", "Viewer", "ActReach", "CommitPayload", "UserError", "Warning", "Ref",
-    "ProposalPayload", "FieldConflict",
+    "ProposalPayload", "FieldConflict", "ChangeAccessPayload", "NewKey",
     "Upserted", *LOG,
 }  # fmt: skip
 """Types of which some fields are not the tables' to answer."""
@@ -145,6 +145,7 @@ def test_the_fields_that_are_not_read_from_the_tables_are_these() -> None:
         "refs", "warnings", "skipped", "upserts", "leafHash", "checkpoint",
     }  # fmt: skip
     assert unread("UserError") == {"code", "message", "path", "conflict"}
+    assert unread("ChangeAccessPayload") == {"keys", "refs", "leafHash", "checkpoint"}
     assert unread("ProposalPayload") == {"refs", "warnings", "leafHash", "checkpoint"}
 
 

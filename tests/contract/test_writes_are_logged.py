@@ -29,6 +29,7 @@ MUTATIONS = {
     "redact": "redacts",
     "review": "reviews",
     "withdrawProposal": "withdraws",
+    "changeAccess": "changes_access",
 }
 """Mutation → the write in `LOGGED` that it carries out."""
 

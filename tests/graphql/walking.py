@@ -44,6 +44,9 @@ EXAMPLES: Mapping[str, Any] = {
         "operations": [{"addActor": {"name": "x", "kind": "GROUP"}}],
     },
     "Mutation.revert.input": {"reason": REASON, "dryRun": True, "changeset": 2},
+    "Mutation.changeAccess.input": {
+        "reason": REASON, "dryRun": True, "operations": [{"revokeKey": {"id": "key_0"}}],
+    },
     "Mutation.redact.input": {
         "reason": REASON, "dryRun": True, "authority": "LEGAL",
         "targets": [{"record": {"id": "transfer"}}],
