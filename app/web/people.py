@@ -104,7 +104,7 @@ def _entered_here(person: Person, known: Known | None) -> Editing:
 def _granted(known: Known | None, grant: Grant) -> Editing:
     """Return the editor, unless it is not what the issuer's words gave a moment ago."""
     if known is None or known.is_retired or not known.has(grant):
-        raise Forbidden("this token gives another role than a newer one of yours; log in again")
+        raise Forbidden("this token gives another role than you have by now; log in again")
     if grant.newsroom not in (known.editing.newsroom, known.newsroom_name):
         raise Forbidden(
             "your account belongs to another newsroom here than its issuer says; an ADMIN has "
