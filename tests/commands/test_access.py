@@ -238,7 +238,7 @@ def test_a_key_confined_to_managing_access_gives_no_more_than_that(engine: Engin
         (operator,) = stored.editors(connection)
     confined = replace(
         Editing(operator["id"], operator["newsroom"], Role.ADMIN, "Operator"),
-        scopes=frozenset({Act.MANAGE_ACCESS, Act.OWN_KEYS}),
+        scopes=frozenset({Act.MANAGE_ACCESS}),
     )
 
     def changed(**operation: Any) -> Any:
