@@ -202,6 +202,9 @@ class _Deciding:
             self._refuse_to_rise(editor, Role(changed["role"]), room, path)
         if "identity" in given:
             changed["identity"] = self._identity(given, editor, path)
+        if changed.get("identity") is not None:
+            # Whoever logs in with it has the whole role, and no scopes.
+            self._refuse_beyond(Role(editor.fields["role"]), room, None, (*path, "identity"))
         fields = with_fields(editor.fields, changed)
         if fields == dict(editor.fields):
             raise InvalidInput(
@@ -294,7 +297,7 @@ class _Deciding:
         self._step(key, Action.REVISE, self._ending(key, given, path), path)
         fields = {
             **{name: key.fields.get(name) for name in ("editor", "label", "scopes")},
-            **self._term(given, path),
+            **self._term_again(key, editor, given, path),
             "rotatedFrom": key.id,
         }
         self._enter("key", fields, given, path)
@@ -335,6 +338,23 @@ class _Deciding:
             raise InvalidInput(message, path=(*path, "expiresAt"))
         return {"notBefore": start, "expiresAt": end}
 
+    def _term_again(
+        self, key: Record, editor: Record, given: Mapping[str, Any], path: Path
+    ) -> dict[str, Any]:
+        """Return the term of a key that comes in place of another: it begins no sooner.
+
+        Whoever may do no more than rotate their own keys has no other end either: else one
+        that was given for a month would be good for ever.
+        """
+        start, end = key.fields.get("notBefore"), key.fields.get("expiresAt")
+        term = self._term({**given, "notBefore": start}, path)
+        if end is None or self._reaches(Act.MANAGE_ACCESS, editor.fields["newsroom"]):
+            return term
+        if (term["expiresAt"] or end) > end:
+            message = f"{key.id} ends at {end}, and who rotates it gives no later end"
+            raise BeyondReach(message, path=(*path, "expiresAt"))
+        return {**term, "expiresAt": term["expiresAt"] or end}
+
     def _scopes(self, value: Any, editor: Record, path: Path) -> list[str] | None:
         """Return the scopes that a key is confined to, in their order; None where to nothing."""
         room, role = self.held[editor.fields["newsroom"]], Role(editor.fields["role"])
@@ -352,12 +372,16 @@ class _Deciding:
 
     def _require(self, act: Act, newsroom: str | None, path: Path) -> None:
         """Refuse what is not of a newsroom within reach; None is the whole ledger."""
-        far = self.editing.reach(act)
-        if far is Reach.LEDGER or (far is Reach.NEWSROOM and newsroom == self.editing.newsroom):
+        if self._reaches(act, newsroom):
             return
+        far = self.editing.reach(act)
         who = f"{self.editing.name} is {self.editing.role}"
         what = "for the newsroom of their own" if far is Reach.NEWSROOM else "not at all"
         raise BeyondReach(f"{who}, and may change this {what}", path=path)
+
+    def _reaches(self, act: Act, newsroom: str | None) -> bool:
+        far = self.editing.reach(act)
+        return far is Reach.LEDGER or (far is Reach.NEWSROOM and newsroom == self.editing.newsroom)
 
     def _refuse_beyond(
         self, role: Role, room: Record, scopes: Iterable[str] | None, path: Path

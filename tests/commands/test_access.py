@@ -247,6 +247,11 @@ def test_a_key_confined_to_managing_access_gives_no_more_than_that(engine: Engin
 
     wide = {"editor": operator["id"], "label": "x"}
     assert refusal(changed, createKey=wide)[1].startswith("nobody gives what they do not have")
+    # With an identity somebody logs in, and has no scopes then.
+    person = {"id": operator["id"], "identity": "https://login.example|me"}
+    path, message = refusal(changed, reviseEditor=person)
+    assert path[-1] == "identity"
+    assert message.startswith("nobody gives what they do not have")
     made = changed(createKey={**wide, "scopes": ["OWN_KEYS"]})
     assert len(made.keys) == 1
 
