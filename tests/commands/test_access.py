@@ -256,6 +256,20 @@ def test_a_key_confined_to_managing_access_gives_no_more_than_that(engine: Engin
     assert len(made.keys) == 1
 
 
+def test_nobody_is_found_under_a_name_that_is_another_s_id(engine: Engine, ann: str) -> None:
+    """Ids are public: a partner's ADMIN could name an editor so, and be given Ann's next key."""
+    access.add_newsroom(engine, "Partner")
+    mallory = access.add_editor(engine, ann, newsroom="Partner", role="EDITOR")
+
+    made = create_key(engine, ann)
+
+    with engine.connect() as connection:
+        held = stored.held(connection, [made.id])
+    assert held[made.id].fields["editor"] == ann != mallory
+    access.retire_editor(engine, ann)
+    assert "there is no editor" in refusal(create_key, engine, ann)[1]
+
+
 def test_a_rotation_leaves_the_old_key_good_for_its_overlap(engine: Engine, ann: str) -> None:
     """With a fixed clock: both are good within it, one after it, and none once that is revoked."""
     noon = datetime(2126, 1, 1, 12, tzinfo=UTC)
