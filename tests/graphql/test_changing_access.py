@@ -148,6 +148,23 @@ def test_who_rotates_a_key_that_ends_gets_none_that_ends_later(ledger: Ledger) -
     assert terms[again["id"]][1] == terms[ever][1] is not None
 
 
+TOLD = """query ($id: ID!) {
+  changesets(filter: { records: [$id] }) { totalCount nodes { position } }
+  log { revisionProof(record: $id, version: 1) { position document } } }"""
+
+
+@pytest.mark.parametrize("role", [None, "contributor"])
+def test_nobody_is_told_whom_an_access_change_was_about(ledger: Ledger, role: str | None) -> None:
+    """Ids of editors are public; that one of them was retired, and where in the log, is not."""
+    entered = changed(ledger, *DESK)
+
+    for one in entered["refs"]:
+        found = ledger.ask(TOLD, {"id": one["id"]}, role=role)
+
+        assert found["changesets"] == {"totalCount": 0, "nodes": []}
+        assert found["log"]["revisionProof"] is None
+
+
 def test_a_dry_run_makes_no_key(ledger: Ledger) -> None:
     head = ledger.head()
 
