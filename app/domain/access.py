@@ -322,7 +322,8 @@ class _Deciding:
         overlap = OVERLAP_S if overlap is None else overlap
         is_count = isinstance(overlap, int) and not isinstance(overlap, bool)
         if not is_count or not 0 <= overlap <= LONGEST_OVERLAP_S:
-            message = f"an overlap is 0 to {LONGEST_OVERLAP_S} seconds"
+            days = LONGEST_OVERLAP_S // 86_400
+            message = f"an overlap is 0 to {LONGEST_OVERLAP_S} seconds ({days} days)"
             raise InvalidInput(message, path=(*path, "overlapSeconds"))
         now, ends = _instant(self.now), _instant(self.now + timedelta(seconds=overlap))
         held = key.fields.get("expiresAt")
@@ -334,7 +335,7 @@ class _Deciding:
         start = _moment(given.get("notBefore"), (*path, "notBefore"))
         end = _moment(given.get("expiresAt"), (*path, "expiresAt"))
         if end is not None and end <= max(start or "", _instant(self.now)):
-            message = "a key expires after it is made, and after it begins to be valid"
+            message = "a key expires after now, and after it begins to be good (notBefore)"
             raise InvalidInput(message, path=(*path, "expiresAt"))
         return {"notBefore": start, "expiresAt": end}
 
@@ -376,7 +377,7 @@ class _Deciding:
             return
         far = self.editing.reach(act)
         who = f"{self.editing.name} is {self.editing.role}"
-        what = "for the newsroom of their own" if far is Reach.NEWSROOM else "not at all"
+        what = "only for the newsroom of their own" if far is Reach.NEWSROOM else "not at all"
         raise BeyondReach(f"{who}, and may change this {what}", path=path)
 
     def _reaches(self, act: Act, newsroom: str | None) -> bool:
@@ -498,11 +499,11 @@ def _moment(value: Any, path: Path) -> str | None:
         return None
     try:
         text = instants.instant(value)
-    except InvalidValue as fault:
-        raise InvalidInput(f"{path[-1]} {fault.message}", path=path) from None
+    except InvalidValue:
+        text = ""
     if "T" not in text:
-        message = f"{path[-1]} must be an instant with its time, like 2027-01-31T00:00:00Z"
-        raise InvalidInput(message, path=path)
+        like = "must be an instant with its time, like 2027-01-31T00:00:00Z"
+        raise InvalidInput(f"{path[-1]} {like}; this is {shown(value)}", path=path)
     return _instant(datetime.fromisoformat(text))
 
 

@@ -175,4 +175,6 @@ def phrase(act: Act) -> str:
 
 def _who_may(act: Act) -> str:
     where = ", in the house newsroom" if act in HOUSE_ONLY else ""
-    return f"{' and '.join(holders_of(act))} may{where}"
+    *others, last = holders_of(act)
+    listed = f"{', '.join(others)} and {last}" if others else str(last)
+    return f"{listed} may{where}"
