@@ -62,7 +62,7 @@ def decide(  # noqa: PLR0913 - the clock, the ids and the secrets are the caller
     """Return the steps of a change, and what is written beside them. The lock is held."""
     # Not every database can be asked for any text; what is no id names nothing.
     named = {str(given.get("id")) for _, given, _ in change.operations if _is_id(given.get("id"))}
-    held = stored.held(connection, named)
+    held = stored.held(connection, named, of=editing.editor)
     decided = access.decide(change, held, editing, allot=allot, now=now)
     made = {
         key_id: secrets.get(ref or "")

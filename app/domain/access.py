@@ -52,6 +52,8 @@ IDENTITY_LIMIT: Final = 1_000
 OVERLAP_S: Final = 24 * 60 * 60
 """For how long both keys of a rotation are good, unless it is said."""
 LONGEST_OVERLAP_S: Final = 90 * 24 * 60 * 60
+OWN_KEYS_LIMIT: Final = 10
+"""Good keys that an editor has who makes more by rotating: each has a budget of its own."""
 
 Allot: TypeAlias = Callable[[str, str | None], str]
 """Gives out the id of something that is entered: its kind, and the ref it has."""
@@ -294,6 +296,7 @@ class _Deciding:
         scopes = key.fields.get("scopes")
         room = self.held[editor.fields["newsroom"]]
         self._refuse_beyond(Role(editor.fields["role"]), room, scopes, (*path, "id"))
+        self._refuse_too_many(editor, path)
         self._step(key, Action.REVISE, self._ending(key, given, path), path)
         fields = {
             **{name: key.fields.get(name) for name in ("editor", "label", "scopes")},
@@ -315,6 +318,22 @@ class _Deciding:
         if not (is_own and self.editing.reach(Act.OWN_KEYS) is not Reach.NONE):
             self._require(Act.MANAGE_ACCESS, editor.fields["newsroom"], path)
         return key, editor
+
+    def _refuse_too_many(self, editor: Record, path: Path) -> None:
+        """Refuse whoever may only rotate their own keys to gather them: see `OWN_KEYS_LIMIT`."""
+        if self._reaches(Act.MANAGE_ACCESS, editor.fields["newsroom"]):
+            return
+        now = _instant(self.now)
+        good = [
+            one
+            for one in self._all("key")
+            if one.fields["editor"] == editor.id
+            and one.state is RecordState.ACTIVE
+            and (one.fields.get("expiresAt") or now) >= now
+        ]
+        if len(good) >= OWN_KEYS_LIMIT:
+            message = f"{len(good)} keys of yours are good still; revoke one that is not needed"
+            raise WrongState(message, path=path, record_id=editor.id)
 
     def _ending(self, key: Record, given: Mapping[str, Any], path: Path) -> dict[str, Any]:
         """Return the fields of the old key of a rotation: it ends with the overlap."""

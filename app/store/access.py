@@ -125,13 +125,19 @@ def _record(kind: str, row: Mapping[Any, Any]) -> Record:
     return Record(row["id"], row["version"], state, row["entered"], "", _fields(kind, row))
 
 
-def held(connection: Connection, keys: Iterable[str]) -> dict[str, Record]:
-    """Return every newsroom and editor, and the keys of these ids, as they are now."""
+def held(
+    connection: Connection, keys: Iterable[str], *, of: str | None = None
+) -> dict[str, Record]:
+    """Return every newsroom and editor, the keys of these ids, and those `of` an editor, as now.
+
+    Of the editor's keys those that were revoked are left out, unless they are named.
+    """
     found = {}
     for kind in ACCESS_KINDS:
         query = sa.select(_T[kind])
         if kind == "key":
-            query = query.where(_key.c.id.in_(sorted(keys)))
+            own = sa.and_(_key.c.editor == of, _key.c.revoked_at.is_(None))
+            query = query.where(sa.or_(_key.c.id.in_(sorted(keys)), own))
         for row in connection.execute(query).mappings():
             found[row["id"]] = _record(kind, row)
     return found

@@ -148,6 +148,23 @@ def test_who_rotates_a_key_that_ends_gets_none_that_ends_later(ledger: Ledger) -
     assert terms[again["id"]][1] == terms[ever][1] is not None
 
 
+def test_rotating_gathers_no_heap_of_keys(ledger: Ledger) -> None:
+    """Each has a budget of its own: ten are enough, and what is revoked makes room."""
+    newest, made = ledger.ask(VIEWER, role="reader")["viewer"]["keyId"], []
+
+    for _ in range(20):
+        payload = changed(ledger, {"rotateKey": {"id": newest}}, role="reader")
+        if payload["userErrors"]:
+            break
+        newest = payload["keys"][0]["id"]
+        made.append(newest)
+
+    assert codes(payload) == [("WRONG_STATE", ["operations", "0", "rotateKey"])]
+    assert len(made) == 9
+    assert changed(ledger, {"revokeKey": {"id": made[0]}}, role="reader")["userErrors"] == []
+    assert changed(ledger, {"rotateKey": {"id": newest}}, role="reader")["userErrors"] == []
+
+
 TOLD = """query ($id: ID!) {
   changesets(filter: { records: [$id] }) { totalCount nodes { position } }
   log { revisionProof(record: $id, version: 1) { position document } } }"""
