@@ -10,7 +10,7 @@ from typing import Any, Final
 
 NODE_KINDS: Final = (
     "actor", "item", "transfer", "citation", "claim", "changeset", "editor", "newsroom",
-    "proposal",
+    "proposal", "key",
 )  # fmt: skip
 """Every kind of thing that can be asked for by its id."""
 

@@ -228,6 +228,31 @@ class ChangesetKind(Code):
     ACCESS = "ACCESS", "Editors, newsrooms or keys were changed."
 
 
+class AccessKind(Code):
+    """What an ACCESS changeset changes."""
+
+    NEWSROOM = "NEWSROOM", "A newsroom."
+    EDITOR = "EDITOR", "An editor: name, role, and whether they act still."
+    KEY = "KEY", "A key of an editor."
+
+
+class EditorState(Code):
+    """Whether an editor may act."""
+
+    ACTIVE = "ACTIVE", "They may."
+    RETIRED = "RETIRED", "They were retired: none of their keys is good."
+
+
+class KeyState(Code):
+    """Whether a key is good now."""
+
+    GOOD = "GOOD", "It is."
+    NOT_YET = "NOT_YET", "Its time has not begun."
+    EXPIRED = "EXPIRED", "Its time is over."
+    REVOKED = "REVOKED", "It was revoked."
+    RETIRED = "RETIRED", "Its editor was retired."
+
+
 class RequestKind(Code):
     """What sort of operation was asked for."""
 

@@ -9,7 +9,7 @@ import strawberry
 
 from app.domain import codes
 from app.graphql.scalars import Date, DateTime, Position
-from app.store import findings, proposed
+from app.store import findings, powers, proposed
 from app.store.connections import Order
 from app.store.filters import LIST_LIMIT
 
@@ -131,6 +131,18 @@ _MEMBERS: Final[dict[str, dict[str, tuple[Any, str]]]] = {
         "asked_from": (DateTime, "Requests at this instant or later."),
         "asked_before": (DateTime, "Requests before this instant."),
     },
+    "editor": {
+        "ids": (Ids, "These editors alone."),
+        "newsrooms": (Ids, "Editors of these newsrooms."),
+        "roles": (list[codes.Role], "Editors in these roles."),
+        "states": (list[codes.EditorState], "Editors in these states; all if absent."),
+    },
+    "key": {
+        "ids": (Ids, "These keys alone."),
+        "editors": (Ids, "Keys of these editors."),
+        "newsrooms": (Ids, "Keys of the editors of these newsrooms."),
+        "states": (list[codes.KeyState], "Keys in these states; all if absent."),
+    },
     "proposal": {
         "ids": (Ids, "These proposals alone."),
         "states": (list[codes.ProposalState], "Proposals in these states; all if absent."),
@@ -199,6 +211,7 @@ ORDERS: Final[dict[str, tuple[Order, ...]]] = {
     "claim": (*_CREATED, *_UPDATED),
     "finding": findings.ORDERS,
     "proposal": proposed.ORDERS,
+    **powers.ORDERS,
     "changeset": (
         Order("POSITION_DESC", ("position",), descending=True),
         Order("POSITION_ASC", ("position",)),

@@ -19,6 +19,7 @@ from app.graphql.fields import (
 from app.graphql.filters import FILTER_TYPES, ORDER_TYPES, ORDERS
 from app.graphql.findings import Finding
 from app.graphql.log import Log
+from app.graphql.powers import EDITORS, KEYS, NEWSROOMS, OWN_KEYS, Key
 from app.graphql.proposals import (
     PROPOSAL,
     PROPOSAL_COUNTS,
@@ -31,7 +32,9 @@ from app.graphql.records import (
     Changeset,
     Citation,
     Claim,
+    Editor,
     Item,
+    Newsroom,
     Node,
     Transfer,
 )
@@ -204,6 +207,10 @@ class Query(Reading):
     )
 
     access_log: Connection[Request] = ACCESS_LOG
+    newsrooms: Connection[Newsroom] = NEWSROOMS
+    editors: Connection[Editor] = EDITORS
+    keys: Connection[Key] = KEYS
+    own_keys: list[Key] = OWN_KEYS
 
     @strawberry.field(description="The tamper-evident log: checkpoints, entries and proofs.")  # type: ignore[untyped-decorator]
     def log(self) -> Log:

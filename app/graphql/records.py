@@ -25,7 +25,7 @@ from app.graphql.objects import (
     UncertainDate,
 )
 from app.graphql.scalars import JSON, DateTime, Position
-from app.store import chain, gaps, proposed
+from app.store import chain, gaps, powers, proposed
 from app.store import findings as found
 from app.store import history as trail
 from app.store.claim_values import claim_value
@@ -50,6 +50,7 @@ from app.store.sql import Expression
 
 if TYPE_CHECKING:
     from app.graphql.findings import Chain, Finding
+    from app.graphql.powers import AccessChange, Key
     from app.graphql.proposals import Proposal
 
 Lazy: TypeAlias = Any
@@ -62,6 +63,7 @@ FIELDS_OF_A_RECORD: Final = max(len(kind.fields) for kind in KINDS.values())
 NAMES: Final = 5
 PARENTS: Final = 2
 CHANGES: Final = 10
+ACCESS_CHANGES: Final = 5
 GAPS: Final = 1
 """Few records have any; of what a redaction took, see `TAKEN`."""
 TAKEN: Final = 10
@@ -107,10 +109,24 @@ ChainRef: TypeAlias = Annotated["Chain", strawberry.lazy("app.graphql.findings")
 RevisionRef: TypeAlias = Annotated["Revision", strawberry.lazy("app.graphql.records")]
 ChangesetRef: TypeAlias = Annotated["Changeset", strawberry.lazy("app.graphql.records")]
 ProposalRef: TypeAlias = Annotated["Proposal", strawberry.lazy("app.graphql.proposals")]
+AccessChangeRef: TypeAlias = Annotated["AccessChange", strawberry.lazy("app.graphql.powers")]
+KeyRef: TypeAlias = Annotated["Key", strawberry.lazy("app.graphql.powers")]
 RedactionRef: TypeAlias = Annotated["Redaction", strawberry.lazy("app.graphql.records")]
 
 
 # --- who edits ----------------------------------------------------------------
+
+_RESTRICTED: Final = "Null where the viewer does not reach it."
+
+
+def _access_history() -> Any:
+    return page_field(
+        Connection[AccessChangeRef],
+        powers.history,
+        "What was changed about it and when, the first change first; nothing where the viewer does "
+        "not reach it.",
+        _MODULE,
+    )
 
 
 @strawberry.interface(description="Whatever has an id of its own (Relay).")
@@ -126,6 +142,10 @@ class Newsroom(Node):
 
     name: str = table_field(column("name"), "Its name.")
     house: bool = table_field(column("house"), "Whether it is the ledger's own newsroom.")
+    created_at: DateTime | None = table_field(
+        powers.shown("created_at"), f"When it was entered. {_RESTRICTED}"
+    )
+    access_history: Connection[AccessChangeRef] = _access_history()
 
 
 @strawberry.type(description="A person or program that edits for a newsroom.")
@@ -134,6 +154,29 @@ class Editor(Node):
 
     name: str = table_field(column("name"), "The name.")
     newsroom: Newsroom = table_field(link("newsroom", "newsroom"), "The newsroom acted for.")
+    role: codes.Role | None = table_field(
+        powers.shown("role"), f"The role, as it is now. {_RESTRICTED}"
+    )
+    state: codes.EditorState | None = table_field(
+        powers.editor_state, f"Whether they may act, as it is now. {_RESTRICTED}"
+    )
+    identity: str | None = table_field(
+        powers.shown("identity"),
+        f"Where they sign in, as `issuer|subject` of an OpenID provider. {_RESTRICTED}",
+    )
+    created_at: DateTime | None = table_field(
+        powers.shown("created_at"), f"When they were entered. {_RESTRICTED}"
+    )
+    retired_at: DateTime | None = table_field(
+        powers.shown("retired_at"), f"When they were retired; null while active. {_RESTRICTED}"
+    )
+    keys: Connection[KeyRef] = page_field(
+        Connection[KeyRef],
+        powers.keys_of_editor,
+        "The keys they ever had, the first one first; none where the viewer does not reach them.",
+        _MODULE,
+    )
+    access_history: Connection[AccessChangeRef] = _access_history()
 
 
 # --- the audit trail ----------------------------------------------------------
@@ -315,6 +358,13 @@ class Changeset(Node):
         ),
         "What it did to each record, in order; nothing, where it is of kind ACCESS.",
         _MODULE,
+    )
+    access_changes: list[AccessChangeRef] = table_field(
+        powers.of_changeset,
+        "What it did to newsrooms, editors and keys that the viewer reaches, in order; nothing, "
+        "unless it is of kind ACCESS.",
+        size=ACCESS_CHANGES,
+        weight=4,
     )
 
 

@@ -54,6 +54,7 @@ _PAGES: Final[Mapping[Act, str]] = {
         Actor Change Changeset Citation Claim DerivedClaim Finding Item Revision Search
         Transfer TransferTotal
     """,
+    Act.READ_ACCESS: "AccessChange Editor Key Newsroom",
     Act.READ_TRAFFIC: "Request",
     Act.READ_PROPOSALS: "Proposal",
 }
@@ -63,6 +64,8 @@ FIELDS: Final[Rules] = {
     # --- roots ---
     "Query": {
         Act.READ: f"{_READING} search archive log viewer",
+        Act.READ_ACCESS: "newsrooms editors keys",
+        Act.OWN_KEYS: "ownKeys",
         Act.READ_TRAFFIC: "accessLog",
         Act.READ_PROPOSALS: "proposals proposal proposalCounts",
     },
@@ -138,6 +141,7 @@ FIELDS: Final[Rules] = {
             onBehalfOf contributor reverts revertedBy origin redactions authority redacted
             revisions""",
         Act.READ_INTERNAL: "internalNote",
+        Act.READ_ACCESS: "accessChanges",
         Act.READ_PROPOSALS: "proposal",
     },
     "Request": {
@@ -176,8 +180,19 @@ FIELDS: Final[Rules] = {
     "ProposedReason": {Act.READ_PROPOSALS: "code note internalNote"},
     "ProposedStep": {Act.READ_PROPOSALS: "recordId version action changes record"},
     # --- who acts ---
-    "Editor": {Act.READ: "id name newsroom"},
-    "Newsroom": {Act.READ: "id name house"},
+    "Editor": {
+        Act.READ: "id name newsroom",
+        Act.READ_ACCESS: "role state identity createdAt retiredAt keys accessHistory",
+    },
+    "Newsroom": {Act.READ: "id name house", Act.READ_ACCESS: "createdAt accessHistory"},
+    # What leads to a key asks for more: one's own, or those within reach.
+    "Key": {
+        Act.READ: """id label editor scopes state createdAt notBefore expiresAt revokedAt
+            lastUsedAt rotatedFrom""",
+        Act.READ_ACCESS: "accessHistory",
+    },
+    "AccessChange": {Act.READ_ACCESS: "recordId kind version position action changeset changes"},
+    "AccessFieldChange": {Act.READ_ACCESS: "field before after"},
     "ActReach": {Act.READ: "act reach"},
     "Viewer": {
         Act.READ: """authenticated name editorId newsroomId isHouse keyId scopes role acts

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import sqlalchemy as sa
 
 from app.domain.archive_ids import plain_id
-from app.domain.codes import ChangesetKind, RecordState
+from app.domain.codes import RecordState
 from app.domain.errors import BadArgument
 from app.domain.texts import name_key
 from app.store.reading import At, Getter, Moment, Scope
@@ -38,6 +38,17 @@ def among(*columns: str) -> Filter:
             return ()
         texts = at.bind(_list(name), sa.Text())
         return [sa.or_(*(AmongTexts(scope[column], texts) for column in columns))]
+
+    return make
+
+
+def is_among(value: Callable[[At, Scope], Expression]) -> Filter:
+    """Rows for which `value` is one of the values given."""
+
+    def make(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
+        if given is None:
+            return ()
+        return [AmongTexts(value(at, scope), at.bind(_list(name), sa.Text()))]
 
     return make
 
@@ -235,7 +246,7 @@ def column_to(column: str) -> Filter:
 
 
 def touching(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
-    """Changesets that revised one of the records given; of access changes that is not told."""
+    """Changesets that revised one of the records given."""
     if given is None:
         return ()
     inner = Scope("revision", at.alias(), scope.moment)
@@ -244,8 +255,7 @@ def touching(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression
         .select_from(inner.source())
         .where(AmongTexts(inner["record_id"], at.bind(_list(name), sa.Text())))
     )
-    of_access: Expression = sa.literal_column(f"'{ChangesetKind.ACCESS}'")
-    return [scope["position"].in_(revised.correlate(None)), scope["kind"] != of_access]
+    return [scope["position"].in_(revised.correlate(None))]
 
 
 def proposed(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.domain.archive_ids import FINDING, finding_parts, id_kind, marked_position
 from app.domain.errors import BadArgument
-from app.store import proposed
+from app.store import powers, proposed
 from app.store.connections import PAGE_LIMIT
 from app.store.findings import SUBJECTS, by_key
 from app.store.reading import At, Moment, Read, Scope, first_of, subquery
@@ -30,6 +30,8 @@ def _found(at: At, table: str, wanted: Expression, moment: Moment) -> Expression
     if table == "proposal":
         # As it stands now, and in no archive.
         return NULL_ROW if moment.position is not None else proposed.found(at, wanted)
+    if table == "key":
+        return NULL_ROW if moment.position is not None else powers.key_by_id(at, wanted)
     if table in _ENTERED_WITHOUT_A_CHANGESET:
         at.depends_on_more_than_the_log()
     inner = Scope(table, at.alias(), moment)

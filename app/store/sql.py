@@ -502,6 +502,25 @@ def _seconds_in_sqlite(element: SecondsBetween, compiler: Any, **kw: Any) -> str
     return f"(strftime('%s', coalesce({end}, 'now')) - strftime('%s', {start}))"
 
 
+class Now(FunctionElement[str]):
+    """The time, as the ledger writes instants."""
+
+    inherit_cache = False
+    type = SAFE_TEXT
+
+
+@compiles(Now, "postgresql")
+def _now_in_postgresql(_element: Now, _compiler: Any, **_kw: Any) -> str:
+    shown = '\'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\''
+    return f"to_char(clock_timestamp() AT TIME ZONE 'UTC', {shown}) COLLATE \"C\""
+
+
+@compiles(Now, "sqlite")
+def _now_in_sqlite(_element: Now, _compiler: Any, **_kw: Any) -> str:
+    # It knows milliseconds, the ledger microseconds.
+    return "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
+
+
 def as_json(expression: Expression, *, nullable: bool = True) -> Expression:
     """Return an expression of any type as never-null JSON text."""
     kind = expression.type

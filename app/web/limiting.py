@@ -363,10 +363,7 @@ class Visit:
         self.held += size
 
     def is_of(self, holder: str) -> None:
-        """Charge the holder of a valid key, and not the address that it comes from.
-
-        Raises `BudgetSpent` where nothing of that is left: the gate could not know whose it is.
-        """
+        """Charge the holder of a valid key, and not the address that it comes from."""
         client = self.limiter.of_holder(holder)
         if client is self.client:
             return
@@ -376,8 +373,6 @@ class Visit:
         if self.is_placed:
             self.limiter.move(self.client, client)
         self.client = self.meter.client = client
-        if self.is_spent():
-            raise BudgetSpent
 
     def is_nobodys(self) -> None:
         """Note that the key that was shown is not valid."""

@@ -37,6 +37,7 @@ def test_the_lists_are_those_of_the_contract() -> None:
         "FindingStatus", "OriginKind", "ChainDirection", "RedactionAuthority", "HeaderText",
         "ErrorPolicy", "UpsertResult",
         "ProposalState", "Decision", "ProposalEventKind", "RequestKind",
+        "AccessKind", "EditorState", "KeyState",
     }  # fmt: skip
 
 

@@ -251,6 +251,8 @@ def operations() -> list[str]:
 
 def asker_of(name: str) -> str | None:
     """Return the role that a document of schema/operations is for; None where anybody may ask."""
+    if "accessHistory" in document(name):
+        return "auditor"
     return "editor" if "proposal" in document(name) else None
 
 

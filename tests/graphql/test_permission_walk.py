@@ -76,13 +76,17 @@ def walk(ledgers: Ledgers) -> Iterator[Walk]:
                 _noted(newsroom, on, whose)
                 for newsroom, whose in zip((house, partner), NEWSROOMS, strict=True)
             ]
+            labelled = [
+                _labelled(newsroom, MARKS[whose, "READ_ACCESS"])
+                for newsroom, whose in zip((house, partner), NEWSROOMS, strict=True)
+            ]
             keys = {**house_keys, **partner_keys(engine, partner)}
         ids = {kind: on[kind]["id"] for kind in REQUIRED}
         # The access log is written by the time that a server has stopped.
         with served(url, keys) as ledger:
             by_newsroom = [
-                {**ids, "changeset": changeset, "proposal": _asked_for(ledger, whose)}
-                for changeset, whose in zip(noted, NEWSROOMS, strict=True)
+                {**ids, "changeset": changeset, "key": key, "proposal": _asked_for(ledger, whose)}
+                for changeset, key, whose in zip(noted, labelled, NEWSROOMS, strict=True)
             ]
         with served(url, keys) as ledger:
             yield Walk(ledger, on, by_newsroom)
@@ -109,7 +113,7 @@ NEWSROOMS = ("house", "partner")
 MARKS = {
     (whose, act): f"Only{whose.capitalize()}Knows{act.title().replace('_', '')}"
     for whose in NEWSROOMS
-    for act in ("READ_INTERNAL", "READ_PROPOSALS", "READ_TRAFFIC")
+    for act in ("READ_INTERNAL", "READ_PROPOSALS", "READ_ACCESS", "READ_TRAFFIC")
 }
 """What stands in that which an act shows of a newsroom, and nowhere else."""
 
@@ -126,6 +130,13 @@ def _noted(newsroom: Newsroom, on: Mapping[str, Any], whose: str) -> str:
     return str(
         newsroom.submit({"reason": reason, "operations": [{"addClaim": claim}]}).changeset_id
     )
+
+
+def _labelled(newsroom: Newsroom, label: str) -> str:
+    """Give a key to somebody who does not ask; return its id."""
+    holder = newsroom.colleague("Who does not ask").editing.editor
+    made = access.create_key(newsroom.engine, holder, label=label, environment="test")
+    return made.id
 
 
 def _asked_for(ledger: Ledger, whose: str) -> str:

@@ -564,7 +564,9 @@ def test_a_document_without_measure_is_answered_or_refused_and_is_never_a_defect
 
 # --- both databases ---------------------------------------------------------------
 
-_ID = re.compile(r"(?:actor|item|transfer|citation|claim|changeset|editor|newsroom)_[0-9a-z]{26}")
+_ID = re.compile(
+    r"(?:actor|item|transfer|citation|claim|changeset|editor|newsroom|key)_[0-9a-z]{26}"
+)
 _INSTANT = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"')
 _CURSOR = re.compile(r'"[0-9a-f]{40,}"')
 

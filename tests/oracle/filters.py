@@ -9,7 +9,7 @@ from typing import Any
 
 from app.domain.archive_ids import plain_id
 from app.domain.texts import name_key
-from tests.oracle import findings
+from tests.oracle import access, findings
 from tests.oracle.tables import RECORDS, Seen
 
 Test = Callable[[Seen, Any], bool]
@@ -102,9 +102,9 @@ def to_day(prefix: str) -> Test:
 
 
 def revised(row: Seen, given: Any) -> bool:
-    """Let through changesets that revised one of the records, but for access changes."""
+    """Let through changesets that revised one of the records."""
     wanted = {plain_id(value) for value in given}
-    return row["kind"] != "ACCESS" and any(
+    return any(
         one["record_id"] in wanted
         for one in row.every("revision")
         if one["position"] == row["position"]
@@ -212,6 +212,18 @@ FILTERS: Mapping[str, Mapping[str, Test]] = {
         "records": revised,
         "recordedFrom": lambda row, instant: bool(row["recorded_at"] >= instant),
         "recordedBefore": lambda row, instant: bool(row["recorded_at"] < instant),
+    },
+    "editor": {
+        "ids": among("id"),
+        "newsrooms": among("newsroom"),
+        "roles": among("role"),
+        "states": lambda row, given: access.editor_state(row) in given,
+    },
+    "key": {
+        "ids": among("id"),
+        "editors": among("editor"),
+        "newsrooms": lambda row, given: access.newsroom_of(row) in set(map(plain_id, given)),
+        "states": lambda row, given: access.key_state(row) in given,
     },
     "proposal": {
         "ids": among("id"),

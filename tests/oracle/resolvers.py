@@ -14,7 +14,7 @@ from typing import Any
 
 from app.domain.archive_ids import finding_parts, id_kind, marked_position, plain_id
 from app.domain.kinds import KINDS
-from tests.oracle import findings
+from tests.oracle import access, findings
 from tests.oracle.pages import BadArgument, Edge, Listing, Order, Page, check_page, page_of
 from tests.oracle.shapes import date, measure
 from tests.oracle.tables import RECORDS, Seen
@@ -43,6 +43,7 @@ ORDERS: Mapping[str, tuple[Order, ...]] = {
     "claim": (*_CREATED, _UPDATED),
     "changeset": tuple(reversed(_both("POSITION", "position"))),
     "proposal": (*_CREATED, *_both("UPDATED", "updated_at", "id")),
+    **dict.fromkeys(("newsroom", "editor", "key"), _CREATED),
 }
 """The orders of each list; the first is what a list has when none is asked for."""
 
@@ -76,8 +77,26 @@ _RECORD_LISTS = {
     "claims": _whose("claim", "subject"),
 }
 
+_ACCESS_LISTS = {
+    "accessHistory": Listing(
+        "revision",
+        lambda of, row: row["record_id"] == of["id"],
+        (Order("VERSION_ASC", ("version",)),),
+    ),
+}
+
 LISTINGS: Mapping[str, Mapping[str, Listing]] = {
-    "Query": {**_READING_LISTS, "proposals": _all("proposal")},
+    "Query": {
+        **_READING_LISTS,
+        "proposals": _all("proposal"),
+        **{f"{one}s": _all(one) for one in ("newsroom", "editor", "key")},
+    },
+    "Newsroom": _ACCESS_LISTS,
+    "Editor": {
+        **_ACCESS_LISTS,
+        "keys": Listing("key", lambda of, row: row["editor"] == of["id"], _CREATED[:1]),
+    },
+    "Key": _ACCESS_LISTS,
     "Archive": _READING_LISTS,
     "Record": _RECORD_LISTS,
     "Actor": {
@@ -125,7 +144,7 @@ LISTINGS: Mapping[str, Mapping[str, Listing]] = {
     "Changeset": {
         "revisions": Listing(
             "revision",
-            lambda of, row: row["position"] == of["position"],
+            lambda of, row: row["position"] == of["position"] and of["kind"] != "ACCESS",
             (Order("PLACE_ASC", ("place",)),),
         ),
     },
@@ -480,7 +499,7 @@ def node(of: Seen, wanted: str) -> Seen | None:
     if of.moment is None and position is not None and position > of.tables.head:
         return None
     moment = position if of.moment is None else of.moment
-    if kind == "proposal" and moment is not None:
+    if kind in ("proposal", "key") and moment is not None:
         return None
     if kind.endswith("."):
         return findings.of_field(of.at(moment), *finding_parts(wanted))
@@ -578,6 +597,7 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "viewer": _viewer,
         "proposal": _of_kind("proposal"),
         "proposalCounts": _proposal_counts,
+        "ownKeys": lambda of, _: access.keys_of(of, _viewer(of, {})["editorId"]),
     },
     "Proposal": {
         "id": _marked(),
@@ -624,8 +644,28 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "mayCommit",
     ),
     "ActReach": _members("act", "reach"),
-    "Newsroom": {"id": _marked(), **_columns("name", "house")},
-    "Editor": {"id": _marked(), **_columns("name"), **_links("newsroom", "newsroom")},
+    "Newsroom": {"id": _marked(), **_columns("name", "house", "created_at")},
+    "Editor": {
+        "id": _marked(),
+        **_columns("name", "role", "identity", "created_at", "retired_at"),
+        **_links("newsroom", "newsroom"),
+        "state": lambda row, _: access.editor_state(row),
+    },
+    "Key": {
+        "id": _marked(),
+        **_columns("label", "scopes", "created_at", "not_before", "expires_at", "revoked_at"),
+        **_columns("rotated_from"),
+        **_links("editor", "editor"),
+        "state": lambda row, _: access.key_state(row),
+        "lastUsedAt": lambda row, _: access.last_used_at(row),
+    },
+    "AccessChange": {
+        **_columns("record_id", "version", "position", "action"),
+        "kind": lambda row, _: row["record_id"].partition("_")[0].upper(),
+        "changeset": lambda row, _: row.changeset(row["position"]),
+        "changes": lambda row, _: access.fields_of(row),
+    },
+    "AccessFieldChange": _members("field", "before", "after"),
     "Actor": {
         **_RECORD,
         **_NAMED,
@@ -734,6 +774,7 @@ _FIELDS: Mapping[str, Mapping[str, Resolver]] = {
         "redactions": lambda row, _: _taken(row, target=row["position"]),
         "redacted": lambda row, _: _taken(row, position=row["position"]),
         "authority": _authority,
+        "accessChanges": lambda row, _: access.changes_of(row),
     },
     "Redaction": {
         **_columns("position", "version", "field", "digest", takenFrom="target"),

@@ -20,10 +20,10 @@ Row = Mapping[str, Any]
 
 RECORDS = ("actor", "item", "transfer", "citation", "claim")
 VERSIONED = (*RECORDS, "derivation")
-NODES = (*RECORDS, "changeset", "editor", "newsroom", "proposal")
+NODES = (*RECORDS, "changeset", "editor", "newsroom", "key", "proposal")
 READ = (
-    *VERSIONED, "changeset", "revision", "change", "header", "editor", "newsroom", "head",
-    "redaction", "redaction_target", "proposal", "proposal_draft", "proposal_step",
+    *VERSIONED, "changeset", "revision", "change", "header", "editor", "newsroom", "head", "key",
+    "key_use", "redaction", "redaction_target", "proposal", "proposal_draft", "proposal_step",
     "proposal_change", "proposal_event",
 )  # fmt: skip
 
@@ -93,6 +93,7 @@ class Tables:
             "changeset": [row["id"] for row in changesets],
             "newsroom": _by_name(self.rows["newsroom"]),
             "editor": _by_name(self.rows["editor"]),
+            "key": sorted(row["id"] for row in self.rows["key"]),
             "proposal": sorted(row["id"] for row in self.rows["proposal"]),
         }
 

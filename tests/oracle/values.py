@@ -61,7 +61,10 @@ _IDS: Mapping[str, tuple[str, ...]] = {
     "ActorFilter.partOf": ("actor",),
     "TransferFilter.partOf": ("transfer",),
     "proposal": ("proposal",),
-    **{f"{kind.capitalize()}Filter.ids": (kind,) for kind in (*RECORDS, "proposal")},
+    **{
+        f"{kind.capitalize()}Filter.ids": (kind,)
+        for kind in (*RECORDS, "editor", "key", "proposal")
+    },
 }
 """The kinds of id that an argument or a member is asked with."""
 
