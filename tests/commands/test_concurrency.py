@@ -255,8 +255,11 @@ def lock(connection: sa.Connection, record: str) -> None:
 
 
 def wait_until_somebody_waits(engine: Engine) -> None:
-    """Return once a transaction waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    """Return once a transaction of this database waits for a lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     with engine.connect() as connection:
         while not connection.exec_driver_sql(waiting).scalar_one():
             pass
