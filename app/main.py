@@ -22,9 +22,10 @@ from app.domain.budgets import Policy
 from app.domain.errors import Forbidden, Unauthenticated, Unready, WrongRequest
 from app.domain.role_rules import read_rules
 from app.domain.tokens import looks_like_token
+from app.graphql.answering import Answer, internal, refusal
 from app.graphql.documents import Documents, require_valid
 from app.graphql.editing import Editing
-from app.graphql.engine import Answer, Engine, internal, refusal
+from app.graphql.engine import Engine
 from app.graphql.manifests import digest_of, own_documents, read_manifest
 from app.graphql.viewer import ANYBODY, Viewer
 from app.outgoing.client import Outgoing

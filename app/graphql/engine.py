@@ -8,13 +8,10 @@ finds the finished JSON of the other fields in its context.
 
 from __future__ import annotations
 
-import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 import structlog
@@ -38,19 +35,24 @@ from graphql.execution.values import VariableValues
 
 from app.domain.codes import RequestKind
 from app.domain.errors import (
-    BadArgument,
     BadRequest,
-    CorrigendaError,
     IdempotencyInProgress,
     IdempotencyMismatch,
-    OverLimit,
     TooCostly,
-    TooDeep,
     TooLarge,
     WrongRequest,
 )
 from app.domain.limits import DEFAULTS, Limits
 from app.domain.permissions import Act
+from app.graphql.answering import (
+    ERRORS_SHOWN,
+    Answer,
+    internal,
+    refusal,
+    refused,
+    request_errors,
+    shown_error,
+)
 from app.graphql.caching import Answers, Found, Question
 from app.graphql.compile import (
     Operation,
@@ -62,6 +64,7 @@ from app.graphql.compile import (
 )
 from app.graphql.cost import Cost, estimate
 from app.graphql.demand import Demand, check_text, check_variables
+from app.graphql.remembering import Kept, Shelf
 from app.graphql.rules import acts_of, refusal_for
 from app.graphql.schema import Executor, build_schema, core_schema
 from app.graphql.viewer import Viewer
@@ -93,90 +96,7 @@ MANY: Final = 500
 _EMPTY: Final = 500
 """What a document or a plan weighs that is hardly there."""
 
-MESSAGE_LIMIT: Final = 500
-"""Characters of an error's message, at most: it may repeat what the client sent."""
-
-ERRORS_SHOWN: Final = 10
-"""Errors of one document or its variables, and places of one error, at most."""
-
 ROOT_SCOPE: Final = Scope("head", "head", Moment())
-
-
-class Kept(Generic[T]):
-    """A memory bounded by weight, for several threads: what was used longest ago goes first."""
-
-    def __init__(self, limit: int, weigh: Callable[[Any, T], int]) -> None:
-        self._limit = limit
-        self._weigh = weigh
-        self._weight = 0
-        self._held: OrderedDict[Any, T] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __contains__(self, key: Any) -> bool:
-        return key in self._held
-
-    def get(self, key: Any, make: Callable[[], T]) -> T:
-        """Return what is kept under `key`, making it where nothing is."""
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key]
-        made = make()
-        with self._lock:
-            if key not in self._held:
-                self._held[key] = made
-                self._weight += self._weigh(key, made)
-            while self._weight > self._limit and len(self._held) > 1:
-                self._weight -= self._weigh(*self._held.popitem(last=False))
-        return made
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shelf(Generic[T]):
-    """The part of a memory that one operation has."""
-
-    kept: Kept[T]
-
-    def __contains__(self, key: Any) -> bool:
-        return (self, key) in self.kept
-
-    def get(self, key: Any, make: Callable[[], T]) -> T:
-        """Return what is kept under `key`, making it where nothing is."""
-        return self.kept.get((self, key), make)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response body, and what HTTP has to know about it.
-
-    `is_request_error` says that nothing was executed: there is no `data`;
-    `is_partial` that there are errors beside it. `is_pure` says that nothing but
-    the log, and what the viewer may see, decides over the answer, which `tag`
-    then names; where the client has it already, `is_unchanged`, there is no body.
-    `is_replayed` says that it is the first answer to a request that came again.
-    `cost` is what was read for it, in objects, and `is_new` says that the document, or
-    a shape of its variables, was met for the first time.
-
-    `operation` and `kind` say what was asked for, `requested` what it costs by the document,
-    and `position` which state of the ledger was read; `fault` is the code of the first error
-    of a field, or of what stands against an edit.
-    """
-
-    body: bytes
-    is_request_error: bool = False
-    code: str | None = None
-    is_partial: bool = False
-    is_pure: bool = False
-    tag: str | None = None
-    is_unchanged: bool = False
-    is_replayed: bool = False
-    cost: int = 0
-    is_new: bool = False
-    operation: str | None = None
-    kind: RequestKind | None = None
-    requested: int = 0
-    position: int | None = None
-    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +212,7 @@ class Engine:
             # What has no code of its own is a variable that does not fit where it stands.
             return _told(request_errors([fault], "BAD_VARIABLES"), asked)
         except (WrongRequest, RecursionError) as fault:
-            return _told(refusal(*_refused(fault)), asked)
+            return _told(refusal(*refused(fault)), asked)
         except Exception:  # noqa: BLE001 - the last line: told to the log, not to the client
             return _told(refusal(*internal()), asked)
 
@@ -409,7 +329,7 @@ class Engine:
         except GraphQLSyntaxError as fault:
             return Prepared({}, refused=request_errors([fault], "GRAPHQL_PARSE_FAILED"))
         except WrongRequest as fault:
-            return Prepared({}, refused=refusal(*_refused(fault)))
+            return Prepared({}, refused=refusal(*refused(fault)))
         errors = self._validate(document, demand)
         if errors:
             return Prepared({}, refused=request_errors(errors, "GRAPHQL_VALIDATION_FAILED"))
@@ -764,66 +684,3 @@ def members_of(keys: Sequence[str], row: Sequence[Any]) -> list[tuple[str, bytes
 def _joined(members: Sequence[tuple[str, bytes]], extensions: Mapping[str, Any]) -> bytes:
     inner = b",".join(b'"%b":%b' % (key.encode(), value) for key, value in members)
     return b'{"data":{%b},"extensions":%b}' % (inner, orjson.dumps(extensions))
-
-
-# --- errors -------------------------------------------------------------------
-
-
-def request_errors(errors: Sequence[GraphQLError], code: str | None = None) -> Answer:
-    """Return the answer to a request that was not executed."""
-    shown = [shown_error(error, code) for error in errors]
-    first = shown[0].get("extensions", {}).get("code")
-    return Answer(orjson.dumps({"errors": shown}), is_request_error=True, code=first)
-
-
-def _refused(fault: WrongRequest | RecursionError) -> tuple[str, str, Mapping[str, Any]]:
-    if isinstance(fault, WrongRequest):
-        return fault.message, fault.code, _facts(fault)
-    return "the document nests deeper than this server follows", TooDeep.code, {}
-
-
-def _facts(fault: BaseException | None) -> Mapping[str, Any]:
-    """Return what a client may want to know of a limit: its name, the value, what there may be."""
-    if not isinstance(fault, OverLimit) or fault.limit is None:
-        return {}
-    first, *others = fault.limit.split("_")
-    name = first + "".join(word.capitalize() for word in others)
-    return {"limit": name, "value": fault.value, "max": fault.most}
-
-
-def refusal(message: str, code: str, facts: Mapping[str, Any] | None = None) -> Answer:
-    """Return the answer to a request that is refused as a whole."""
-    body = {"errors": [{"message": message, "extensions": {"code": code, **(facts or {})}}]}
-    return Answer(orjson.dumps(body), is_request_error=True, code=code)
-
-
-def shown_error(error: GraphQLError, code: str | None = None) -> dict[str, Any]:
-    """Return an error as the client may see it: ours as it is, a defect by its log id alone."""
-    original = error.original_error
-    while isinstance(original, GraphQLError) and original.original_error is not None:
-        original = original.original_error
-    shown: dict[str, Any] = dict(error.formatted)
-    if isinstance(original, ValueError) and "integer string conversion" in str(original):
-        shown["message"] = "a whole number in the document has too many digits"
-    if len(shown["message"]) > MESSAGE_LIMIT:
-        shown["message"] = f"{shown['message'][:MESSAGE_LIMIT]}…"
-    if len(shown.get("locations") or ()) > ERRORS_SHOWN:
-        shown["locations"] = shown["locations"][:ERRORS_SHOWN]
-    if isinstance(original, CorrigendaError):
-        code = original.code
-    elif original is not None and not isinstance(original, GraphQLError) and code is None:
-        message, code = internal(original)
-        shown["message"] = message
-    elif isinstance(original, GraphQLError) and error.path is not None and code is None:
-        # An argument that is known to be wrong when it is read, as a variable was left out.
-        code = BadArgument.code
-    if code is not None:
-        shown["extensions"] = {"code": code, **_facts(original), **shown.get("extensions", {})}
-    return shown
-
-
-def internal(fault: BaseException | None = None) -> tuple[str, str]:
-    """Log a defect; return the message and code that name it to the client."""
-    log_id = secrets.token_hex(8)
-    logger.error("defect", log_id=log_id, exc_info=fault or True)
-    return f"something went wrong on our side; its log id is {log_id}", "INTERNAL"

@@ -21,8 +21,9 @@ from app.domain.codes import Role
 from app.domain.decisions import Editing as Who
 from app.domain.errors import ReadTimedOut
 from app.domain.limits import DEFAULTS, Limits
+from app.graphql.answering import Answer
 from app.graphql.editing import Editing
-from app.graphql.engine import Answer, Engine
+from app.graphql.engine import Engine
 from app.graphql.viewer import ANYBODY, Viewer
 from app.reads.holders import holder_of
 from app.reads.log import LogReading

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from app.graphql.engine import Answer, Engine
+from app.graphql.answering import Answer
+from app.graphql.engine import Engine
 from app.graphql.viewer import ANYBODY, Viewer
 from app.reads.holders import holder_of
 from app.store.reader import Reader
