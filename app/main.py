@@ -19,7 +19,7 @@ from app.commands.keeping import Keeper, keeping_of
 from app.commands.recording import Asked, Recorder
 from app.commands.submit import utc_now
 from app.domain.budgets import Policy
-from app.domain.errors import Forbidden, Unauthenticated, Unready, WrongRequest
+from app.domain.errors import BudgetSpent, Forbidden, Unauthenticated, Unready, WrongRequest
 from app.domain.role_rules import read_rules
 from app.domain.tokens import looks_like_token
 from app.graphql.answering import Answer, internal, refusal
@@ -254,7 +254,7 @@ def _answering(
             viewer = await _viewer(authorization, visit)
             source = documents.find(request.source, request.document_id, request.persisted)
         except WrongRequest as fault:
-            answer = refusal(fault.message, fault.code)
+            answer = _refused(fault)
         except Exception:  # noqa: BLE001 - the last line, as in the engine's own answers
             answer = refusal(*internal())
         else:
@@ -283,6 +283,13 @@ def _answering(
             return Viewer(editing)
 
     return answers
+
+
+def _refused(fault: WrongRequest) -> Answer:
+    """Return the answer to a wrong request; of a spent budget the gate says when there is more."""
+    if isinstance(fault, BudgetSpent):
+        raise fault
+    return refusal(fault.message, fault.code)
 
 
 def _record(

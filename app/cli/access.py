@@ -16,6 +16,7 @@ Acting = Annotated[
 ]
 Note = Annotated[str | None, typer.Option(help="The reason in a sentence, public in the log.")]
 Who = Annotated[str, typer.Argument(help="The editor, by id or name.")]
+KeyId = Annotated[str, typer.Argument(help="The key, by its id (`corrigenda key list`).")]
 _EXPIRES = "When it expires: an instant, like 2027-01-31T00:00:00Z."
 
 
@@ -31,7 +32,7 @@ def _by(editor: str | None, note: str | None) -> Any:
 def add_newsroom(
     name: str,
     house: Annotated[
-        bool, typer.Option(help="It is the ledger's own newsroom, and comes with the operator.")
+        bool, typer.Option(help="The ledger's own newsroom; the operator is entered with it.")
     ] = False,
     by: Acting = None,
     note: Note = None,
@@ -179,7 +180,7 @@ def create_key(  # noqa: PLR0913, PLR0917 - each is an option
 
 
 def rotate_key(  # noqa: PLR0913, PLR0917 - each is an option
-    key_id: str,
+    key_id: KeyId,
     overlap: Annotated[
         str, typer.Option(help="For how long the old key is good still: 24h, 30m, 7d or 0.")
     ] = "24h",
@@ -221,14 +222,16 @@ def list_keys(database_url: DatabaseUrl = None) -> None:
         open_reading(engine) as connection,
     ):
         rows = [(one["id"], one["editor_name"], one["role"], one["label"],
-                 ",".join(one["scopes"] or ()), one["created_at"], one["used_at"] or "",
-                 access.state_of(one, now))
+                 ",".join(one["scopes"] or ()), one["created_at"], one["not_before"] or "",
+                 one["expires_at"] or "", one["used_at"] or "", access.state_of(one, now))
                 for one in access.keys(connection)]  # fmt: skip
-    answer_table(("id", "editor", "role", "label", "scopes", "created", "last used", ""), rows)
+    names = ("id", "editor", "role", "label", "scopes", "created", "good from", "expires",
+             "last used", "")  # fmt: skip
+    answer_table(names, rows)
 
 
 def revoke_key(
-    key_id: str, by: Acting = None, note: Note = None, database_url: DatabaseUrl = None
+    key_id: KeyId, by: Acting = None, note: Note = None, database_url: DatabaseUrl = None
 ) -> None:
     """Revoke a key by its id; it is refused from then on."""
     from app.commands import access

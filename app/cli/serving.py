@@ -95,6 +95,8 @@ def _welcome(address: str, held: dict[str, str], keys_file: Path, vkey: str) -> 
         "",
         *(f"  {role:<{width}}  {key}" for role, key in held.items()),
         "",
+        "Each is named by its role in the house; `wire` is of a partner, whose proposal waits.",
+        "",
         f"The keys are kept in {keys_file}. Stop with Ctrl-C.",
     ))  # fmt: skip
 

@@ -213,6 +213,7 @@ def rotate_key(  # noqa: PLR0913 - both keys, and who rotates them
     clock: Clock = utc_now,
 ) -> NewKey:
     """Make a key in place of another, which is good for the overlap still; return it once."""
+    _require_key(engine, key_id)
     given = {"ref": "#it", "id": key_id, "overlapSeconds": overlap_s, "expiresAt": expires_at}
     note = f"A new key in place of {key_id}."
     outcome = _change(engine, {"rotateKey": given}, note, by, clock, environment=environment)
@@ -224,10 +225,7 @@ def revoke_key(
     engine: Engine, key_id: str, *, by: By = _NOBODY_NAMED, clock: Clock = utc_now
 ) -> None:
     """Revoke a key by its id; raises `Refused` where there is none, or it is revoked already."""
-    with engine.connect() as connection:
-        if not any(one["id"] == key_id for one in access.keys(connection)):
-            message = f"there is no key {_shown(key_id)}; `corrigenda key list` names them"
-            raise _refused(message, "key")
+    _require_key(engine, key_id)
     note = f"{key_id} is good no more."
     _change(engine, {"revokeKey": {"id": key_id}}, note, by, clock)
 
@@ -369,6 +367,13 @@ def _has_house(engine: Engine) -> bool:
         return any(one["house"] for one in access.newsrooms(connection))
 
 
+def _require_key(engine: Engine, key_id: str) -> None:
+    with engine.connect() as connection:
+        if not any(one["id"] == key_id for one in access.keys(connection)):
+            message = f"there is no key {_shown(key_id)}; `corrigenda key list` names them"
+            raise _refused(message, "key")
+
+
 def _found_editor(engine: Engine, wanted: str, *, retired: bool = False) -> access.Row:
     with engine.connect() as connection:
         return _one_editor(connection, wanted, retired=retired)
@@ -397,11 +402,8 @@ def _is_operator(one: access.Row) -> bool:
 
 
 def _one_editor(connection: Connection, wanted: str, *, retired: bool = False) -> access.Row:
-    found = [
-        one
-        for one in access.find_editors(connection, wanted)
-        if (one["retired_at"] is not None) == retired
-    ]
+    named = access.find_editors(connection, wanted)
+    found = [one for one in named if (one["retired_at"] is not None) == retired]
     if len(found) == 1:
         return found[0]
     if found:
@@ -409,6 +411,13 @@ def _one_editor(connection: Connection, wanted: str, *, retired: bool = False) -
             f"{len(found)} editors are named {_shown(wanted)}; give an id: {_named(found)}",
             "editor",
         )
+    if named:
+        stands = (
+            "acts here, and is not retired"
+            if retired
+            else "is retired; `corrigenda editor restore` brings them back"
+        )
+        raise _refused(f"{_named(named)} {stands}", "editor")
     raise _refused(
         f"there is no editor {_shown(wanted)}; `corrigenda editor list` names them", "editor"
     )

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from app.domain import access, keys
+from app.domain import access, ids, keys
 from app.domain.codes import Action, ReasonCode
 from app.domain.decisions import Editing
+from app.domain.errors import InvalidValue
 from app.domain.operations import Reason
 from app.domain.records import Step
 from app.domain.reverting import Made
@@ -59,8 +60,9 @@ def decide(  # noqa: PLR0913 - the clock, the ids and the secrets are the caller
     environment: str,
 ) -> tuple[tuple[Step, ...], Decided]:
     """Return the steps of a change, and what is written beside them. The lock is held."""
-    named = {str(given.get("id")) for _, given, _ in change.operations}
-    held = stored.held(connection, named)
+    # Not every database can be asked for any text; what is no id names nothing.
+    named = {str(given.get("id")) for _, given, _ in change.operations if _is_id(given.get("id"))}
+    held = stored.held(connection, named, of=editing.editor)
     decided = access.decide(change, held, editing, allot=allot, now=now)
     made = {
         key_id: secrets.get(ref or "")
@@ -69,6 +71,14 @@ def decide(  # noqa: PLR0913 - the clock, the ids and the secrets are the caller
     }
     digests = {key_id: keys.digest(key) for key_id, key in made.items()}
     return decided.steps, Decided(AccessRows(digests), decided.refs, made)
+
+
+def _is_id(text: object) -> bool:
+    try:
+        ids.parse_id(text)
+    except InvalidValue:
+        return False
+    return True
 
 
 def refs_again(body: Mapping[str, Any], made: Sequence[Made]) -> dict[str, str]:

@@ -30,6 +30,9 @@ SWEEP_EVERY_S: Final = 3_600
 NAME_LIMIT: Final = 100
 """Characters of an operation's name that are kept."""
 
+USE_EVERY_S: Final = 60.0
+"""How often the use of one key is written, at most."""
+
 _CLASSES_MS: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 
 
@@ -55,6 +58,9 @@ class Written(Protocol):
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write a batch."""
 
+    def use(self, keys: Mapping[str, str]) -> None:
+        """Write when keys were last used, by their ids."""
+
     def forget(self, before: str) -> None:
         """Delete what was asked before an instant."""
 
@@ -68,14 +74,16 @@ def class_of(seconds: float) -> int | None:
 
 
 class Recorder:
-    """What one server process was asked; written by a thread of its own."""
+    """What one server process was asked, with which keys; written by a thread of its own."""
 
     def __init__(self, log: Written, *, days: int, clock: Clock) -> None:
-        """Keep what is written for so many days; none writes nothing."""
+        """Keep what is written for so many days; none writes the last use of keys alone."""
         self._log = log
         self._days = days
         self._clock = clock
         self._held: deque[dict[str, Any]] = deque()
+        self._used: dict[str, str] = {}
+        self._use_told: dict[str, datetime] = {}
         self._missed = 0
         self._is_failing = False
         self._stop = threading.Event()
@@ -83,12 +91,14 @@ class Recorder:
 
     def note(self, asked: Asked) -> None:
         """Take a request down; it is written within a second."""
+        now = self._clock()
+        if asked.key is not None:
+            self._note_use(asked.key, now)
         if not self._days:
             return
         if len(self._held) >= ROOM:
             self._missed += 1
             return
-        now = self._clock()
         row = asdict(asked)
         row["seq"] = _seq(now)
         row["at"] = instant_text(now)
@@ -96,6 +106,13 @@ class Recorder:
         row["within_ms"] = class_of(row.pop("seconds"))
         row["missed"], self._missed = self._missed, 0
         self._held.append(row)
+
+    def _note_use(self, key: str, now: datetime) -> None:
+        told = self._use_told.get(key)
+        if told is not None and (now - told).total_seconds() < USE_EVERY_S:
+            return
+        self._use_told[key] = now
+        self._used[key] = instant_text(now.replace(second=0, microsecond=0))
 
     def start(self) -> None:
         """Begin."""
@@ -112,6 +129,7 @@ class Recorder:
         while True:
             is_over = self._stop.wait(EVERY_S)
             self._write()
+            self._write_use()
             waited += EVERY_S
             if is_over:
                 return
@@ -133,6 +151,16 @@ class Recorder:
             self._is_failing = False
             for _ in batch:
                 self._held.popleft()
+
+    def _write_use(self) -> None:
+        used, self._used = self._used, {}
+        if not used:
+            return
+        try:
+            self._log.use(used)
+        except Exception:
+            # What a key does next is written again in a minute.
+            logger.exception("the last use of keys cannot be written")
 
     def _sweep(self) -> None:
         before = self._clock() - timedelta(days=self._days)

@@ -52,6 +52,8 @@ IDENTITY_LIMIT: Final = 1_000
 OVERLAP_S: Final = 24 * 60 * 60
 """For how long both keys of a rotation are good, unless it is said."""
 LONGEST_OVERLAP_S: Final = 90 * 24 * 60 * 60
+OWN_KEYS_LIMIT: Final = 10
+"""Good keys that an editor has who makes more by rotating: each has a budget of its own."""
 
 Allot: TypeAlias = Callable[[str, str | None], str]
 """Gives out the id of something that is entered: its kind, and the ref it has."""
@@ -202,6 +204,9 @@ class _Deciding:
             self._refuse_to_rise(editor, Role(changed["role"]), room, path)
         if "identity" in given:
             changed["identity"] = self._identity(given, editor, path)
+        if changed.get("identity") is not None:
+            # Whoever logs in with it has the whole role, and no scopes.
+            self._refuse_beyond(Role(editor.fields["role"]), room, None, (*path, "identity"))
         fields = with_fields(editor.fields, changed)
         if fields == dict(editor.fields):
             raise InvalidInput(
@@ -291,10 +296,11 @@ class _Deciding:
         scopes = key.fields.get("scopes")
         room = self.held[editor.fields["newsroom"]]
         self._refuse_beyond(Role(editor.fields["role"]), room, scopes, (*path, "id"))
+        self._refuse_too_many(editor, path)
         self._step(key, Action.REVISE, self._ending(key, given, path), path)
         fields = {
             **{name: key.fields.get(name) for name in ("editor", "label", "scopes")},
-            **self._term(given, path),
+            **self._term_again(key, editor, given, path),
             "rotatedFrom": key.id,
         }
         self._enter("key", fields, given, path)
@@ -313,13 +319,30 @@ class _Deciding:
             self._require(Act.MANAGE_ACCESS, editor.fields["newsroom"], path)
         return key, editor
 
+    def _refuse_too_many(self, editor: Record, path: Path) -> None:
+        """Refuse whoever may only rotate their own keys to gather them: see `OWN_KEYS_LIMIT`."""
+        if self._reaches(Act.MANAGE_ACCESS, editor.fields["newsroom"]):
+            return
+        now = _instant(self.now)
+        good = [
+            one
+            for one in self._all("key")
+            if one.fields["editor"] == editor.id
+            and one.state is RecordState.ACTIVE
+            and (one.fields.get("expiresAt") or now) >= now
+        ]
+        if len(good) >= OWN_KEYS_LIMIT:
+            message = f"{len(good)} keys of yours are good still; revoke one that is not needed"
+            raise WrongState(message, path=path, record_id=editor.id)
+
     def _ending(self, key: Record, given: Mapping[str, Any], path: Path) -> dict[str, Any]:
         """Return the fields of the old key of a rotation: it ends with the overlap."""
         overlap = given.get("overlapSeconds")
         overlap = OVERLAP_S if overlap is None else overlap
         is_count = isinstance(overlap, int) and not isinstance(overlap, bool)
         if not is_count or not 0 <= overlap <= LONGEST_OVERLAP_S:
-            message = f"an overlap is 0 to {LONGEST_OVERLAP_S} seconds"
+            days = LONGEST_OVERLAP_S // 86_400
+            message = f"an overlap is 0 to {LONGEST_OVERLAP_S} seconds ({days} days)"
             raise InvalidInput(message, path=(*path, "overlapSeconds"))
         now, ends = _instant(self.now), _instant(self.now + timedelta(seconds=overlap))
         held = key.fields.get("expiresAt")
@@ -331,9 +354,26 @@ class _Deciding:
         start = _moment(given.get("notBefore"), (*path, "notBefore"))
         end = _moment(given.get("expiresAt"), (*path, "expiresAt"))
         if end is not None and end <= max(start or "", _instant(self.now)):
-            message = "a key expires after it is made, and after it begins to be valid"
+            message = "a key expires after now, and after it begins to be good (notBefore)"
             raise InvalidInput(message, path=(*path, "expiresAt"))
         return {"notBefore": start, "expiresAt": end}
+
+    def _term_again(
+        self, key: Record, editor: Record, given: Mapping[str, Any], path: Path
+    ) -> dict[str, Any]:
+        """Return the term of a key that comes in place of another: it begins no sooner.
+
+        Whoever may do no more than rotate their own keys has no other end either: else one
+        that was given for a month would be good for ever.
+        """
+        start, end = key.fields.get("notBefore"), key.fields.get("expiresAt")
+        term = self._term({**given, "notBefore": start}, path)
+        if end is None or self._reaches(Act.MANAGE_ACCESS, editor.fields["newsroom"]):
+            return term
+        if (term["expiresAt"] or end) > end:
+            message = f"{key.id} ends at {end}, and who rotates it gives no later end"
+            raise BeyondReach(message, path=(*path, "expiresAt"))
+        return {**term, "expiresAt": term["expiresAt"] or end}
 
     def _scopes(self, value: Any, editor: Record, path: Path) -> list[str] | None:
         """Return the scopes that a key is confined to, in their order; None where to nothing."""
@@ -352,12 +392,16 @@ class _Deciding:
 
     def _require(self, act: Act, newsroom: str | None, path: Path) -> None:
         """Refuse what is not of a newsroom within reach; None is the whole ledger."""
-        far = self.editing.reach(act)
-        if far is Reach.LEDGER or (far is Reach.NEWSROOM and newsroom == self.editing.newsroom):
+        if self._reaches(act, newsroom):
             return
+        far = self.editing.reach(act)
         who = f"{self.editing.name} is {self.editing.role}"
-        what = "for the newsroom of their own" if far is Reach.NEWSROOM else "not at all"
+        what = "only for the newsroom of their own" if far is Reach.NEWSROOM else "not at all"
         raise BeyondReach(f"{who}, and may change this {what}", path=path)
+
+    def _reaches(self, act: Act, newsroom: str | None) -> bool:
+        far = self.editing.reach(act)
+        return far is Reach.LEDGER or (far is Reach.NEWSROOM and newsroom == self.editing.newsroom)
 
     def _refuse_beyond(
         self, role: Role, room: Record, scopes: Iterable[str] | None, path: Path
@@ -474,11 +518,11 @@ def _moment(value: Any, path: Path) -> str | None:
         return None
     try:
         text = instants.instant(value)
-    except InvalidValue as fault:
-        raise InvalidInput(f"{path[-1]} {fault.message}", path=path) from None
+    except InvalidValue:
+        text = ""
     if "T" not in text:
-        message = f"{path[-1]} must be an instant with its time, like 2027-01-31T00:00:00Z"
-        raise InvalidInput(message, path=path)
+        like = "must be an instant with its time, like 2027-01-31T00:00:00Z"
+        raise InvalidInput(f"{path[-1]} {like}; this is {shown(value)}", path=path)
     return _instant(datetime.fromisoformat(text))
 
 

@@ -98,12 +98,16 @@ HOUSE_ONLY: Final = frozenset({Act.CORRECT_OTHERS, Act.REDACT})
 """What concerns the whole ledger or nothing: no partner may do it."""
 
 
+INCLUDED_IN: Final = {Act.OWN_KEYS: Act.MANAGE_ACCESS}
+"""Act → the wider one whose scope lets a key do it too."""
+
+
 def reach(role: Role, act: Act, *, is_house: bool, scopes: frozenset[Act] | None = None) -> Reach:
     """Return how far `act` reaches for a role in a newsroom, as far as `scopes` let it.
 
     Reading what is public is never narrowed: anybody may do it without a key.
     """
-    if scopes is not None and act not in scopes and act is not Act.READ:
+    if scopes is not None and act is not Act.READ and not scopes & {act, INCLUDED_IN.get(act)}:
         return Reach.NONE
     widest = ROLES[role].get(act, Reach.NONE)
     if is_house or act is Act.READ:
@@ -171,4 +175,6 @@ def phrase(act: Act) -> str:
 
 def _who_may(act: Act) -> str:
     where = ", in the house newsroom" if act in HOUSE_ONLY else ""
-    return f"{' and '.join(holders_of(act))} may{where}"
+    *others, last = holders_of(act)
+    listed = f"{', '.join(others)} and {last}" if others else str(last)
+    return f"{listed} may{where}"

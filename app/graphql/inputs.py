@@ -445,7 +445,10 @@ class RotateKeyInput:
     overlap_seconds: int | None = _given(
         "For how long the old key is good still; 86,400 if absent."
     )
-    expires_at: DateTime | None = _given("When the new key expires.")
+    expires_at: DateTime | None = _given(
+        "When the new key expires; who only rotates their own gives no later end than the old "
+        "key has, which is also what stands if absent."
+    )
 
 
 @strawberry.input(description="Revoke a key: it is refused from then on.")

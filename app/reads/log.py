@@ -174,8 +174,11 @@ class LogReading:
         return Consistency(old, new, roots[0], roots[1], proof)
 
     def revision(self, record_id: str, version: int) -> RevisionEvidence | None:
-        """Prove one revision; None where there is none, or the id is no id."""
-        if not _is_id(record_id):
+        """Prove one revision; None where there is none, or the id is no record's.
+
+        Of who may act not even that there is one: it is restricted.
+        """
+        if not _is_id(record_id) or is_access(record_id):
             return None
         with self._engine.connect() as connection:
             place = place_of(connection, record_id, version)

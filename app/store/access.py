@@ -125,13 +125,19 @@ def _record(kind: str, row: Mapping[Any, Any]) -> Record:
     return Record(row["id"], row["version"], state, row["entered"], "", _fields(kind, row))
 
 
-def held(connection: Connection, keys: Iterable[str]) -> dict[str, Record]:
-    """Return every newsroom and editor, and the keys of these ids, as they are now."""
+def held(
+    connection: Connection, keys: Iterable[str], *, of: str | None = None
+) -> dict[str, Record]:
+    """Return every newsroom and editor, the keys of these ids, and those `of` an editor, as now.
+
+    Of the editor's keys those that were revoked are left out, unless they are named.
+    """
     found = {}
     for kind in ACCESS_KINDS:
         query = sa.select(_T[kind])
         if kind == "key":
-            query = query.where(_key.c.id.in_(sorted(keys)))
+            own = sa.and_(_key.c.editor == of, _key.c.revoked_at.is_(None))
+            query = query.where(sa.or_(_key.c.id.in_(sorted(keys)), own))
         for row in connection.execute(query).mappings():
             found[row["id"]] = _record(kind, row)
     return found
@@ -202,19 +208,27 @@ def state_of(key: Row, now: str) -> str:
 
 
 def find_newsroom(connection: Connection, wanted: str) -> sa.RowMapping | None:
-    """Return the newsroom of an id or a name."""
-    query = sa.select(_newsroom).where(sa.or_(_newsroom.c.id == wanted, _newsroom.c.name == wanted))
+    """Return the newsroom of an id, else that of a name."""
+    query = (
+        sa.select(_newsroom)
+        .where(sa.or_(_newsroom.c.id == wanted, _newsroom.c.name == wanted))
+        .order_by(sa.case((_newsroom.c.id == wanted, 0), else_=1))
+    )
     return connection.execute(query).mappings().first()
 
 
 def find_editors(connection: Connection, wanted: str) -> Sequence[sa.RowMapping]:
-    """Return the editors of an id or a name; names need not be unique."""
+    """Return the editor of an id, else those of a name; names need not be unique.
+
+    Nobody is found under a name that is another's id.
+    """
     query = (
         sa.select(_editor, _newsroom.c.house)
         .join_from(_editor, _newsroom, _editor.c.newsroom == _newsroom.c.id)
         .where(sa.or_(_editor.c.id == wanted, _editor.c.name == wanted))
     )
-    return connection.execute(query).mappings().all()
+    found = connection.execute(query).mappings().all()
+    return [one for one in found if one["id"] == wanted] or found
 
 
 def find_identity(connection: Connection, identity: str) -> sa.RowMapping | None:

@@ -80,6 +80,7 @@ def open_engine(url: URL, *, pool_size: int = 10, guard: Guard | None = None) ->
         return _sqlite_engine(url, pool_size, guard)
     return sa.create_engine(
         url,
+        hide_parameters=True,  # They hold content, and a failure is logged.
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
@@ -91,6 +92,7 @@ def open_engine(url: URL, *, pool_size: int = 10, guard: Guard | None = None) ->
 def _sqlite_engine(url: URL, pool_size: int, guard: Guard | None) -> Engine:
     engine = sa.create_engine(
         url,
+        hide_parameters=True,
         poolclass=sa.pool.QueuePool,
         pool_size=pool_size,
         connect_args={"check_same_thread": False, "timeout": LOCK_TIMEOUT_S},

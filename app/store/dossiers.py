@@ -65,9 +65,11 @@ class Stored:
 def reading(url: URL) -> Iterator[Connection]:
     """Give a connection that only reads, and that no writer waits for."""
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine("sqlite://", creator=lambda: read_only_sqlite(url))
+        engine = sa.create_engine(
+            "sqlite://", hide_parameters=True, creator=lambda: read_only_sqlite(url)
+        )
     else:
-        engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+        engine = sa.create_engine(url, hide_parameters=True, poolclass=sa.pool.NullPool)
     try:
         # Each statement by itself: a long export holds no snapshot open.
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

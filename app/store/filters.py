@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import sqlalchemy as sa
 
 from app.domain.archive_ids import plain_id
-from app.domain.codes import RecordState
+from app.domain.codes import ChangesetKind, RecordState
 from app.domain.errors import BadArgument
 from app.domain.texts import name_key
 from app.store.reading import At, Getter, Moment, Scope
@@ -246,7 +246,7 @@ def column_to(column: str) -> Filter:
 
 
 def touching(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:
-    """Changesets that revised one of the records given."""
+    """Changesets that revised one of the records given; of access changes that is not told."""
     if given is None:
         return ()
     inner = Scope("revision", at.alias(), scope.moment)
@@ -255,7 +255,8 @@ def touching(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression
         .select_from(inner.source())
         .where(AmongTexts(inner["record_id"], at.bind(_list(name), sa.Text())))
     )
-    return [scope["position"].in_(revised.correlate(None))]
+    of_access: Expression = sa.literal_column(f"'{ChangesetKind.ACCESS}'")
+    return [scope["position"].in_(revised.correlate(None)), scope["kind"] != of_access]
 
 
 def proposed(at: At, scope: Scope, name: str, given: Any) -> Sequence[Expression]:

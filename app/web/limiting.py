@@ -363,7 +363,10 @@ class Visit:
         self.held += size
 
     def is_of(self, holder: str) -> None:
-        """Charge the holder of a valid key, and not the address that it comes from."""
+        """Charge the holder of a valid key, and not the address that it comes from.
+
+        Raises `BudgetSpent` where nothing of that is left: the gate could not know whose it is.
+        """
         client = self.limiter.of_holder(holder)
         if client is self.client:
             return
@@ -373,6 +376,8 @@ class Visit:
         if self.is_placed:
             self.limiter.move(self.client, client)
         self.client = self.meter.client = client
+        if self.is_spent():
+            raise BudgetSpent
 
     def is_nobodys(self) -> None:
         """Note that the key that was shown is not valid."""

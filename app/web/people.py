@@ -56,6 +56,8 @@ class People:
         grant = granted(self._rules, person.issuer, person.claims)
         if grant is None:
             raise Forbidden("your account has no role here: its issuer gives it none")
+        if known is not None:
+            _require_newsroom(known, grant)
         if known is None or not known.has(grant):
             await self._settle(person, grant)
             known = await known_by(self._reader, person.identity)
@@ -105,9 +107,14 @@ def _granted(known: Known | None, grant: Grant) -> Editing:
     """Return the editor, unless it is not what the issuer's words gave a moment ago."""
     if known is None or known.is_retired or not known.has(grant):
         raise Forbidden("this token gives another role than you have by now; log in again")
+    _require_newsroom(known, grant)
+    return known.editing
+
+
+def _require_newsroom(known: Known, grant: Grant) -> None:
+    """Refuse a grant of another newsroom before its role is given: it is not meant for this one."""
     if grant.newsroom not in (known.editing.newsroom, known.newsroom_name):
         raise Forbidden(
             "your account belongs to another newsroom here than its issuer says; an ADMIN has "
             "to enter it anew"
         )
-    return known.editing

@@ -71,7 +71,27 @@ def test_a_revoked_key_stays_listed_and_is_revoked_once(engine: Engine, ann: str
         (row,) = stored.keys(connection)
     assert row["revoked_at"] is not None
     assert refusal(access.revoke_key, engine, made.id)[1] == f"{made.id} is revoked already"
-    assert "there is no key" in refusal(access.revoke_key, engine, "key_x")[1]
+    assert "`corrigenda key list`" in refusal(access.revoke_key, engine, "key_x")[1]
+    rotated = refusal(access.rotate_key, engine, "key_x", environment="test")
+    assert "`corrigenda key list`" in rotated[1]
+
+
+def test_a_retired_editor_is_told_from_one_who_was_never_there(engine: Engine, ann: str) -> None:
+    """Whoever names one learns which it is, and what brings the editor back."""
+    assert "is not retired" in refusal(access.restore_editor, engine, "Ann")[1]
+
+    access.retire_editor(engine, ann)
+
+    assert "`corrigenda editor restore`" in refusal(create_key, engine, "Ann")[1]
+    assert "there is no editor" in refusal(create_key, engine, "Anne")[1]
+
+
+@pytest.mark.parametrize("written", ["tomorrow", "2027-01-31"])
+def test_the_end_of_a_key_is_an_instant(engine: Engine, ann: str, written: str) -> None:
+    """A plain date does not say when on that day."""
+    message = refusal(create_key, engine, ann, expires_at=written)[1]
+
+    assert "must be an instant with its time, like 2027-01-31T00:00:00Z" in message
 
 
 @pytest.mark.parametrize(
@@ -238,7 +258,7 @@ def test_a_key_confined_to_managing_access_gives_no_more_than_that(engine: Engin
         (operator,) = stored.editors(connection)
     confined = replace(
         Editing(operator["id"], operator["newsroom"], Role.ADMIN, "Operator"),
-        scopes=frozenset({Act.MANAGE_ACCESS, Act.OWN_KEYS}),
+        scopes=frozenset({Act.MANAGE_ACCESS}),
     )
 
     def changed(**operation: Any) -> Any:
@@ -247,8 +267,27 @@ def test_a_key_confined_to_managing_access_gives_no_more_than_that(engine: Engin
 
     wide = {"editor": operator["id"], "label": "x"}
     assert refusal(changed, createKey=wide)[1].startswith("nobody gives what they do not have")
+    # With an identity somebody logs in, and has no scopes then.
+    person = {"id": operator["id"], "identity": "https://login.example|me"}
+    path, message = refusal(changed, reviseEditor=person)
+    assert path[-1] == "identity"
+    assert message.startswith("nobody gives what they do not have")
     made = changed(createKey={**wide, "scopes": ["OWN_KEYS"]})
     assert len(made.keys) == 1
+
+
+def test_nobody_is_found_under_a_name_that_is_another_s_id(engine: Engine, ann: str) -> None:
+    """Ids are public: a partner's ADMIN could name an editor so, and be given Ann's next key."""
+    access.add_newsroom(engine, "Partner")
+    mallory = access.add_editor(engine, ann, newsroom="Partner", role="EDITOR")
+
+    made = create_key(engine, ann)
+
+    with engine.connect() as connection:
+        held = stored.held(connection, [made.id])
+    assert held[made.id].fields["editor"] == ann != mallory
+    access.retire_editor(engine, ann)
+    assert f"Ann ({ann}) is retired" in refusal(create_key, engine, ann)[1]
 
 
 def test_a_rotation_leaves_the_old_key_good_for_its_overlap(engine: Engine, ann: str) -> None:

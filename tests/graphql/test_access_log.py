@@ -53,6 +53,37 @@ def written(ledger: Ledger, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_when_a_key_was_last_used_is_kept_to_the_minute(databases: Databases, kind: str) -> None:
+    """Once a minute at most, never backwards, and also where no access log is kept."""
+    now = datetime(2026, 11, 30, 12, 0, 40, tzinfo=UTC)
+
+    with databases.clone(kind) as url:
+
+        def used() -> list[tuple[str, str]]:
+            return keys_used(url)
+
+        log = AccessLog(parse_url(url))
+        recorder = Recorder(log, days=0, clock=lambda: now)
+        recorder.start()
+
+        recorder.note(asked(key="key_1"))
+        assert eventually(used) == [("key_1", "2026-11-30T12:00:00.000000Z")]
+        log.use({"key_1": "2026-11-30T11:00:00.000000Z"})
+        now += timedelta(seconds=30)
+        recorder.note(asked(key="key_1"))
+        recorder.note(asked(key=None))
+        recorder.note(asked(key="key_2"))
+        assert eventually(lambda: len(used()) == 2)
+        assert used()[0] == ("key_1", "2026-11-30T12:00:00.000000Z")
+        now += timedelta(seconds=30)
+        recorder.note(asked(key="key_1"))
+        recorder.stop()
+
+        assert used()[0] == ("key_1", "2026-11-30T12:01:00.000000Z")
+        assert rows(url) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_was_asked_with_a_key_is_written_down(kind: str, ledgers: Any) -> None:
     """Operation, document, cost and position; neither the variables nor the answer."""
     with ledgers.copied(kind, filled=True) as given, served(*given) as ledger:
@@ -191,10 +222,19 @@ def test_what_is_held_is_written_when_the_server_stops(ledgers: Any) -> None:
 
 def rows(url: str) -> list[Any]:
     """Return the lines as they stand in the table."""
+    return selected(url, "SELECT * FROM access_log ORDER BY seq")
+
+
+def keys_used(url: str) -> list[tuple[str, str]]:
+    """Return when each key was last used."""
+    found = selected(url, "SELECT key, used_at FROM key_use ORDER BY key")
+    return [(one["key"], one["used_at"]) for one in found]
+
+
+def selected(url: str, query: str) -> list[Any]:
     engine = sa.create_engine(parse_url(url))
     with engine.connect() as connection:
-        found = connection.execute(sa.text("SELECT * FROM access_log ORDER BY seq"))
-        lines = list(found.mappings().all())
+        lines = list(connection.execute(sa.text(query)).mappings().all())
     engine.dispose()
     return lines
 
@@ -202,8 +242,8 @@ def rows(url: str) -> list[Any]:
 # --- the one who writes ---------------------------------------------------------------
 
 
-def asked(operation: str = "Q") -> Asked:
-    return Asked("editor_x", "newsroom_x", None, "QUERY", operation, None, 1, 1, None, 0.02)
+def asked(operation: str = "Q", key: str | None = None) -> Asked:
+    return Asked("editor_x", "newsroom_x", key, "QUERY", operation, None, 1, 1, None, 0.02)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -145,6 +145,22 @@ def test_a_key_is_counted_by_itself_and_not_by_its_address(small: Ledger) -> Non
     assert [by_nobody.status_code, by_a_false_key.status_code] == [429, 429]
 
 
+@pytest.mark.parametrize("spelled", ["bearer {}", "BEARER {}", "Bearer   {}"])
+def test_a_key_that_has_spent_its_budget_has_no_other_under_another_spelling(
+    both_demos: Mapping[str, Ledger], clock: Clock, spelled: str
+) -> None:
+    """A key that is not known by its header yet is told by its holder, and turned away then."""
+    with bounded(both_demos["sqlite"], clock, key_budget=20_000) as ledger:
+        key = ledger.keys["editor"]
+        spend(ledger, Authorization=f"Bearer {key}")
+
+        refused = post(ledger, Authorization=spelled.format(key))
+
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) > 0
+        assert post(ledger).status_code == 200
+
+
 def test_other_files_are_refused_as_problems_and_health_is_never(small: Ledger) -> None:
     spend(small)
 

@@ -12,7 +12,9 @@ import pytest
 from app.domain import keys
 from app.domain.errors import Unauthenticated
 from app.reads.holders import holder_of
+from app.store.access import keys as keys_of
 from tests.databases import KINDS, Databases
+from tests.driver import opened
 from tests.graphql.asking import Ledger, make_ledger, served
 from tests.graphql.conftest import Ledgers
 from tests.graphql.statements import counted, run
@@ -115,6 +117,69 @@ def test_everybody_rotates_and_revokes_their_own_keys(ledger: Ledger) -> None:
     assert renewed.ask(VIEWER, role="it")["viewer"]["name"] == "Demo reader"
     assert changed(renewed, {"revokeKey": {"id": key["id"]}}, role="it")["userErrors"] == []
     assert renewed.fault(VIEWER, role="it")[0] == "UNAUTHENTICATED"
+
+
+def test_who_rotates_a_key_that_ends_gets_none_that_ends_later(ledger: Ledger) -> None:
+    """An ADMIN may give it another end; nor is what is rotated away rotated on for ever."""
+    reader = ledger.ask("{ viewer { editorId } }", role="reader")["viewer"]["editorId"]
+    end, later = "2126-01-01T00:00:00.000000Z", "2127-01-01T00:00:00Z"
+    term = {"notBefore": "2026-01-01T00:00:00Z", "expiresAt": end}
+    (given,) = changed(
+        ledger, {"createKey": {"editor": reader, "label": "For a century", **term}}
+    )["keys"]  # fmt: skip
+    it = holding(ledger, given["key"])
+    ever = ledger.ask(VIEWER, role="reader")["viewer"]["keyId"]
+
+    longer = changed(it, {"rotateKey": {"id": given["id"], "expiresAt": later}}, role="it")
+    (own,) = changed(it, {"rotateKey": {"id": given["id"]}}, role="it")["keys"]
+    (away,) = changed(ledger, {"rotateKey": {"id": ever}}, role="reader")["keys"]
+    (again,) = changed(ledger, {"rotateKey": {"id": ever}}, role="reader")["keys"]
+    with opened(ledger.url) as engine, engine.connect() as connection:
+        (before,) = (one for one in keys_of(connection) if one["id"] == own["id"])
+    theirs = {"rotateKey": {"id": own["id"], "expiresAt": later}}
+    (renewed,) = changed(ledger, theirs)["keys"]
+
+    assert codes(longer) == [("BEYOND_REACH", ["operations", "0", "rotateKey", "expiresAt"])]
+    with opened(ledger.url) as engine, engine.connect() as connection:
+        terms = {one["id"]: (one["not_before"], one["expires_at"]) for one in keys_of(connection)}
+    assert (before["not_before"], before["expires_at"]) == ("2026-01-01T00:00:00.000000Z", end)
+    assert terms[renewed["id"]][1] == "2127-01-01T00:00:00.000000Z"
+    assert terms[away["id"]][1] is None
+    assert terms[again["id"]][1] == terms[ever][1] is not None
+
+
+def test_rotating_gathers_no_heap_of_keys(ledger: Ledger) -> None:
+    """Each has a budget of its own: ten are enough, and what is revoked makes room."""
+    newest, made = ledger.ask(VIEWER, role="reader")["viewer"]["keyId"], []
+
+    for _ in range(20):
+        payload = changed(ledger, {"rotateKey": {"id": newest}}, role="reader")
+        if payload["userErrors"]:
+            break
+        newest = payload["keys"][0]["id"]
+        made.append(newest)
+
+    assert codes(payload) == [("WRONG_STATE", ["operations", "0", "rotateKey"])]
+    assert len(made) == 9
+    assert changed(ledger, {"revokeKey": {"id": made[0]}}, role="reader")["userErrors"] == []
+    assert changed(ledger, {"rotateKey": {"id": newest}}, role="reader")["userErrors"] == []
+
+
+TOLD = """query ($id: ID!) {
+  changesets(filter: { records: [$id] }) { totalCount nodes { position } }
+  log { revisionProof(record: $id, version: 1) { position document } } }"""
+
+
+@pytest.mark.parametrize("role", [None, "contributor"])
+def test_nobody_is_told_whom_an_access_change_was_about(ledger: Ledger, role: str | None) -> None:
+    """Ids of editors are public; that one of them was retired, and where in the log, is not."""
+    entered = changed(ledger, *DESK)
+
+    for one in entered["refs"]:
+        found = ledger.ask(TOLD, {"id": one["id"]}, role=role)
+
+        assert found["changesets"] == {"totalCount": 0, "nodes": []}
+        assert found["log"]["revisionProof"] is None
 
 
 def test_a_dry_run_makes_no_key(ledger: Ledger) -> None:

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.store.database import parse_url
-from tests.graphql.asking import DEMO, Ledger, served
+from tests.graphql.asking import COMMIT, DEMO, Ledger, served
 from tests.serving import eventually
 
 QUERY = "{ actors(first: 1) { totalCount } }"
@@ -506,6 +506,25 @@ def test_a_defect_tells_its_log_id_and_nothing_else(
     log_id = error["message"].rpartition(" ")[2]
     captured = capsys.readouterr()
     assert log_id in captured.out + captured.err
+
+
+def test_a_defect_in_an_edit_writes_nothing_of_it_into_the_server_s_log(
+    ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is logged outlives a redaction, and is read by others than the ledger."""
+    spoil(ledger, "header")
+    reason = {"code": "OTHER", "note": "Marker of all", "internalNote": "Marker of the desk"}
+    added = [{"addItem": {"name": "Marker of an item", "kind": "OTHER"}}]
+
+    message = ledger.fault(
+        COMMIT, {"input": {"reason": reason, "operations": added}}, role="editor"
+    )[1]
+
+    captured = capsys.readouterr()
+    logged = captured.out + captured.err
+    assert message.rpartition(" ")[2] in logged
+    assert "header" in logged
+    assert "Marker" not in logged
 
 
 def test_a_defect_in_an_edit_tells_no_more(ledger: Ledger) -> None:

@@ -13,7 +13,13 @@ from typing import Any
 
 import pytest
 
-from app.commands.access import add_editor, add_newsroom, restore_editor, retire_editor
+from app.commands.access import (
+    add_editor,
+    add_newsroom,
+    create_key,
+    restore_editor,
+    retire_editor,
+)
 from tests.databases import KINDS
 from tests.driver import opened
 from tests.graphql.asking import COMMIT, NOTE, Ledger, served
@@ -241,6 +247,26 @@ def test_a_person_stays_in_the_newsroom_of_the_first_day(ledgers: Ledgers) -> No
 
     assert code == "FORBIDDEN"
     assert "another newsroom" in message
+
+
+def test_a_role_that_is_meant_for_another_newsroom_is_not_given_in_this_one(
+    ledgers: Ledgers,
+) -> None:
+    """Else a reader of the house would be its ADMIN, by a key, once a partner has an ADMIN more."""
+    rules = [rule("readers", "READER"), rule("partner", "ADMIN", newsroom="Partner")]
+    with desk_of(ledgers, rules=rules) as desk:
+        with opened(desk.ledger.url) as engine:
+            add_newsroom(engine, "Partner")
+            old = desk.issuer.token("ann", groups=["readers"], iat=int(time.time()) - 60)
+            ann = desk.viewer(old)["editorId"]
+            key = create_key(engine, ann, label="Laptop", environment="test").key
+        before = desk.access_changes()
+
+        code, _ = desk.refusal(desk.issuer.token("ann", groups=["partner"]))
+
+        assert code == "FORBIDDEN"
+        assert desk.viewer(key)["role"] == "READER"
+        assert desk.access_changes() == before
 
 
 @pytest.fixture(scope="module")

@@ -101,7 +101,7 @@ def test_whoever_may_never_read_one_is_refused(noted: Ledger, role: str | None) 
     assert "data" not in answer
     assert error["path"] == ["changeset", "mine"]
     assert error["extensions"]["code"] == ("FORBIDDEN" if role else "UNAUTHENTICATED")
-    assert "EDITOR and AUDITOR and ADMIN may" in error["message"]
+    assert "EDITOR, AUDITOR and ADMIN may" in error["message"]
 
 
 def test_kept_answers_and_tags_are_never_another_viewers(noted: Ledger) -> None:
