@@ -184,7 +184,10 @@ def rotate_key(  # noqa: PLR0913, PLR0917 - each is an option
     overlap: Annotated[
         str, typer.Option(help="For how long the old key is good still: 24h, 30m, 7d or 0.")
     ] = "24h",
-    expires: Annotated[str | None, typer.Option(help=_EXPIRES)] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="When the new one expires; if an ADMIN rotates it without this, never."),
+    ] = None,
     by: Acting = None,
     note: Note = None,
     database_url: DatabaseUrl = None,

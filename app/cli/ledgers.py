@@ -27,7 +27,8 @@ def settings_from(**given: Any) -> Settings:
     except ValidationError as fault:
         first = fault.errors(include_input=False)[0]
         name = f"{PREFIX}{first['loc'][0]}".upper()
-        raise Unready(f"{name} cannot be used: {first['msg']}") from None
+        words = first["msg"].removeprefix("Value error, ")
+        raise Unready(f"{name} cannot be used: {words}") from None
 
 
 @contextmanager
