@@ -29,16 +29,18 @@ _NAME_LIMIT = 200
 def settle(engine: Engine, person: Person, grant: Grant, *, clock: Clock = utc_now) -> None:
     """Make a person an editor, or give the editor the role that the issuer's words give.
 
-    Where another process was faster, nothing is written. Raises `Refused` where it cannot be
-    done: there is no such newsroom, or nobody in whose name access could be changed.
+    Where another process was faster, or the editor is another newsroom's, nothing is written.
+    Raises `Refused` where it cannot be done: there is no such newsroom, or nobody in whose
+    name access could be changed.
     """
     with engine.connect() as connection:
         held = access.find_identity(connection, person.identity)
+        room = access.find_newsroom(connection, grant.newsroom)
         actor = _actor(connection, person)
     by = By(actor, f"{person.issuer} gives {grant.role}.")
     if held is None:
         _enter(engine, person, grant, by, clock)
-    elif not grant.gives(held["role"]):
+    elif room is not None and room["id"] == held["newsroom"] and not grant.gives(held["role"]):
         try:
             revise_editor(engine, held["id"], role=str(grant.role), by=by, clock=clock)
         except Refused as refused:

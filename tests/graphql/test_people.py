@@ -20,6 +20,10 @@ from app.commands.access import (
     restore_editor,
     retire_editor,
 )
+from app.commands.people import settle
+from app.domain.codes import Role
+from app.domain.role_rules import Grant
+from app.domain.tokens import Person
 from tests.databases import KINDS
 from tests.driver import opened
 from tests.graphql.asking import COMMIT, NOTE, Ledger, served
@@ -263,6 +267,11 @@ def test_a_role_that_is_meant_for_another_newsroom_is_not_given_in_this_one(
         before = desk.access_changes()
 
         code, _ = desk.refusal(desk.issuer.token("ann", groups=["partner"]))
+
+        # As if another process had entered her a moment ago.
+        with opened(desk.ledger.url) as engine:
+            person = Person(desk.issuer.url, "ann", "Ann", 0, {})
+            settle(engine, person, Grant("Partner", Role.ADMIN))
 
         assert code == "FORBIDDEN"
         assert desk.viewer(key)["role"] == "READER"
