@@ -14,11 +14,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.domain import access, ids, keys
-from app.domain.codes import Action, ReasonCode
+from app.domain.codes import Action, ReasonCode, RecordState, Role
 from app.domain.decisions import Editing
-from app.domain.errors import InvalidValue
+from app.domain.errors import Forbidden, InvalidValue
 from app.domain.operations import Reason
-from app.domain.records import Step
+from app.domain.permissions import Act, allowed
+from app.domain.records import Record, Step
 from app.domain.reverting import Made
 from app.store import access as stored
 from app.store.database import Connection
@@ -63,6 +64,7 @@ def decide(  # noqa: PLR0913 - the clock, the ids and the secrets are the caller
     # Not every database can be asked for any text; what is no id names nothing.
     named = {str(given.get("id")) for _, given, _ in change.operations if _is_id(given.get("id"))}
     held = stored.held(connection, named, of=editing.editor)
+    _require_standing(held, editing)
     decided = access.decide(change, held, editing, allot=allot, now=now)
     made = {
         key_id: secrets.get(ref or "")
@@ -79,6 +81,25 @@ def _is_id(text: object) -> bool:
     except InvalidValue:
         return False
     return True
+
+
+def _require_standing(held: Mapping[str, Record], editing: Editing) -> None:
+    """Raise `Forbidden` for whoever lost the role or the key while the change waited for the lock.
+
+    Else one that was sent off in time would undo what takes the power to make it. Whom the
+    change itself enters is not held yet.
+    """
+    actor, key = held.get(editing.editor), held.get(editing.key)
+    has_lost = actor is not None and bool(editing.acts - _acts_now(actor, held, editing))
+    if has_lost or (editing.key and (key is None or key.state is not RecordState.ACTIVE)):
+        raise Forbidden("your role or key was changed a moment ago; ask again")
+
+
+def _acts_now(actor: Record, held: Mapping[str, Record], editing: Editing) -> frozenset[Act]:
+    if actor.state is not RecordState.ACTIVE:
+        return frozenset()
+    house = held[actor.fields["newsroom"]].fields["house"]
+    return allowed(Role(actor.fields["role"]), is_house=house, scopes=editing.scopes)
 
 
 def refs_again(body: Mapping[str, Any], made: Sequence[Made]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from app.commands.submit import Submission, fresh_id, submit
 from app.domain import keys
 from app.domain.codes import ChangesetKind, Role
 from app.domain.decisions import Editing
-from app.domain.errors import Refused, Unauthenticated
+from app.domain.errors import Forbidden, Refused, Unauthenticated
 from app.domain.permissions import Act
 from app.reads.checking import check
 from app.reads.holders import holder_of
@@ -288,6 +288,30 @@ def test_nobody_is_found_under_a_name_that_is_another_s_id(engine: Engine, ann: 
     assert held[made.id].fields["editor"] == ann != mallory
     access.retire_editor(engine, ann)
     assert f"Ann ({ann}) is retired" in refusal(create_key, engine, ann)[1]
+
+
+@pytest.mark.parametrize("what", ["role", "editor", "key"])
+def test_who_lost_a_power_meanwhile_has_it_no_more_behind_the_lock(
+    engine: Engine, ann: str, what: str
+) -> None:
+    """A change that waited for the one that takes the power away is decided after it."""
+    access.revise_editor(engine, ann, role="ADMIN")
+    key = create_key(engine, ann).id
+    with engine.connect() as connection:
+        house = stored.newsrooms(connection)[0]["id"]
+    asking = Editing(ann, house, Role.ADMIN, "Ann", is_house=True, key=key)
+    again = {"addEditor": {"newsroom": house, "name": "Ann again", "role": "ADMIN"}}
+    body = {"reason": {"code": "OTHER", "note": "x"}, "operations": [again]}
+
+    if what == "role":
+        access.revise_editor(engine, ann, role="READER")
+    elif what == "editor":
+        access.retire_editor(engine, ann)
+    else:
+        access.revoke_key(engine, key)
+
+    with pytest.raises(Forbidden):
+        submit(engine, Submission(body, asking, ChangesetKind.ACCESS))
 
 
 def test_a_rotation_leaves_the_old_key_good_for_its_overlap(engine: Engine, ann: str) -> None:
