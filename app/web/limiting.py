@@ -124,19 +124,19 @@ class Limiter:
 
     def of_authorization(self, authorization: bytes) -> Client | None:
         """Return the client whose key was shown before, None for one that is not known yet."""
-        holder = self._known.get(sha256(authorization).digest())
+        holder = self._known.get(_credential(authorization))
         return None if holder is None else self.of_holder(holder)
 
     def remember(self, authorization: bytes, holder: str) -> None:
         """Keep in mind whose key this is; of the key itself only a digest is kept."""
-        digest = sha256(authorization).digest()
+        digest = _credential(authorization)
         if digest not in self._known and len(self._known) >= HOLDERS_KEPT:
             self._known.popitem(last=False)
         self._known[digest] = holder
 
     def unlearn(self, authorization: bytes) -> None:
         """Forget a key that is not valid any more."""
-        self._known.pop(sha256(authorization).digest(), None)
+        self._known.pop(_credential(authorization), None)
 
     def _client(self, name: str, policy: Policy, places: int) -> Client:
         client = self._clients.get(name)
@@ -303,6 +303,12 @@ class Limiter:
         client = self.of_holder(rest) if kind == "key" else self.of_address(rest)
         if client.budget is not None:
             client.budget.merge(full_at)
+
+
+def _credential(authorization: bytes) -> bytes:
+    """Return the digest of what a header shows, however its scheme and spaces are written."""
+    _, _, shown = authorization.decode("latin-1").partition(" ")
+    return sha256(shown.strip().encode()).digest()
 
 
 def _give_up(place: asyncio.Future[None]) -> None:

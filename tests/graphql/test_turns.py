@@ -165,3 +165,15 @@ def test_what_is_done_aside_is_noted_and_what_fails_there_is_raised() -> None:
         return meter.seconds
 
     assert asyncio.run(everything()) >= 0.004
+
+
+@pytest.mark.parametrize("spelled", [b"bearer ck", b"BEARER   ck ", b"Bearer \xa0ck\x85"])
+def test_a_key_is_known_however_its_header_is_spelled(spelled: bytes) -> None:
+    """Else each spelling would begin in the places of its address, of which one has more."""
+    limits = limiter()
+    limits.remember(b"Bearer ck", "key_1")
+
+    assert limits.of_authorization(spelled) is limits.of_holder("key_1")
+    assert limits.of_authorization(b"Bearer ck2") is None
+    limits.unlearn(spelled)
+    assert limits.of_authorization(b"Bearer ck") is None
