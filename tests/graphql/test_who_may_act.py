@@ -91,9 +91,17 @@ def _desk(ledger: Ledger, newsroom: str, role: str) -> tuple[Mapping[str, Any], 
         {"rotateKey": {"id": ids["feed"], "overlapSeconds": 0}},
         role=role,
     )
+    gone = changed(
+        ledger,
+        {"addEditor": {"ref": "#rob", "newsroom": newsroom, "name": "Rob", "role": "AUDITOR"}},
+        {"createKey": {"ref": "#robs", "editor": "#rob", "label": f"Rob's {role}"}},
+        role=role,
+    )
+    ids |= {one["ref"].removeprefix("#"): one["id"] for one in gone["refs"]}
+    changed(ledger, {"retireEditor": {"id": ids["rob"]}}, role=role)
     turned = {one["id"] for one in ended["keys"]}
     positions = [one["changeset"]["position"] for one in (entered, raised, ended)]
-    secrets = [one["key"] for one in (*entered["keys"], *ended["keys"])]
+    secrets = [one["key"] for one in (*entered["keys"], *ended["keys"], *gone["keys"])]
     return {**ids, "turned": turned.pop(), "positions": positions}, secrets
 
 
@@ -264,6 +272,18 @@ def test_everybody_with_a_key_sees_their_own_and_nobody_else_s(made: Made) -> No
     assert made.ledger.fault("{ ownKeys { id } }")[0] == "UNAUTHENTICATED"
 
 
+def test_in_an_archive_a_history_ends_at_its_position(made: Made) -> None:
+    query = """query ($position: Position!, $pia: ID!, $key: ID!) {
+      archive(position: $position) { key: node(id: $key) { id } node(id: $pia) { ... on Editor {
+        accessHistory { totalCount } } } } }"""
+    ids = {"pia": made.ours["pia"], "key": made.ours["feed"]}
+
+    then = [made.ask(query, position=at, **ids)["archive"] for at in made.ours["positions"]]
+
+    assert [one["node"]["accessHistory"]["totalCount"] for one in then] == [1, 2, 2]
+    assert [one["key"] for one in then] == [None] * 3
+
+
 @pytest.mark.parametrize("order", ["CREATED_ASC", "CREATED_DESC"])
 def test_pages_make_up_the_whole_list(made: Made, order: str) -> None:
     for query in (KEYS, EDITORS):
@@ -282,8 +302,13 @@ def test_filters_narrow_by_role_and_state(made: Made) -> None:
     admins = made.ask(EDITORS, filter={"roles": ["ADMIN"]}, first=100)["list"]["nodes"]
     assert {one["role"] for one in admins} == {"ADMIN"}
     assert {made.ours["pia"], made.theirs["pia"]} <= {one["id"] for one in admins}
-    assert made.ask(EDITORS, filter={"states": ["RETIRED"]})["list"]["nodes"] == []
-    for state, name in (("REVOKED", "laptop"), ("EXPIRED", "feed"), ("NOT_YET", "later")):
+    retired = made.ask(EDITORS, filter={"states": ["RETIRED"]})["list"]["nodes"]
+    assert {(one["id"], one["role"], one["state"]) for one in retired} == {
+        (desk["rob"], "AUDITOR", "RETIRED") for desk in (made.ours, made.theirs)
+    }
+    for state, name in (
+        ("REVOKED", "laptop"), ("EXPIRED", "feed"), ("NOT_YET", "later"), ("RETIRED", "robs"),
+    ):  # fmt: skip
         found = made.ask(KEYS, filter={"states": [state]})["list"]
         assert {one["id"] for one in found["nodes"]} == {made.ours[name], made.theirs[name]}
         assert {one["state"] for one in found["nodes"]} == {state}
