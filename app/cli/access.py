@@ -234,11 +234,21 @@ def list_keys(database_url: DatabaseUrl = None) -> None:
 
 
 def revoke_key(
-    key_id: KeyId, by: Acting = None, note: Note = None, database_url: DatabaseUrl = None
+    key_id: KeyId,
+    with_successors: Annotated[
+        bool,
+        typer.Option(
+            "--with-successors",
+            help="Revoke the keys that came of it by rotation too: for one that has leaked.",
+        ),
+    ] = False,
+    by: Acting = None,
+    note: Note = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Revoke a key by its id; it is refused from then on."""
     from app.commands import access
 
     with open_ledger(settings_from(database_url=database_url)) as engine:
-        access.revoke_key(engine, key_id, by=_by(by, note))
-    say(f"{key_id} is revoked.")
+        access.revoke_key(engine, key_id, with_successors=with_successors, by=_by(by, note))
+    say(f"{key_id} is revoked{', with what came of it' if with_successors else ''}.")

@@ -222,12 +222,21 @@ def rotate_key(  # noqa: PLR0913 - both keys, and who rotates them
 
 
 def revoke_key(
-    engine: Engine, key_id: str, *, by: By = _NOBODY_NAMED, clock: Clock = utc_now
+    engine: Engine,
+    key_id: str,
+    *,
+    with_successors: bool = False,
+    by: By = _NOBODY_NAMED,
+    clock: Clock = utc_now,
 ) -> None:
-    """Revoke a key by its id; raises `Refused` where there is none, or it is revoked already."""
+    """Revoke a key by its id, and with it the keys that came of it by rotation, if asked to.
+
+    Raises `Refused` where there is no such key, or it is revoked already.
+    """
     _require_key(engine, key_id)
     note = f"{key_id} is good no more."
-    _change(engine, {"revokeKey": {"id": key_id}}, note, by, clock)
+    given = {"id": key_id, "withSuccessors": with_successors}
+    _change(engine, {"revokeKey": given}, note, by, clock)
 
 
 def enter_standing(engine: Engine, *, clock: Clock = utc_now) -> int | None:

@@ -42,7 +42,7 @@ OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "restoreEditor": ("id",),
     "createKey": ("ref", "editor", "label", "scopes", "notBefore", "expiresAt"),
     "rotateKey": ("ref", "id", "overlapSeconds", "expiresAt"),
-    "revokeKey": ("id",),
+    "revokeKey": ("id", "withSuccessors"),
 }
 """Each operation by its tag, with the members that it may have."""
 
@@ -307,8 +307,25 @@ class _Deciding:
 
     def revoke_key(self, given: Mapping[str, Any], path: Path) -> None:
         key, _ = self._key(given, path)
-        revoked = with_fields(key.fields, {"revokedAt": _instant(self.now)})
-        self._step(key, Action.RETRACT, revoked, path)
+        together = given.get("withSuccessors") or False
+        if not isinstance(together, bool):
+            message = "withSuccessors must be true or false"
+            raise InvalidInput(message, path=(*path, "withSuccessors"))
+        for one in [key, *(self._successors(key) if together else ())]:
+            revoked = with_fields(one.fields, {"revokedAt": _instant(self.now)})
+            self._step(one, Action.RETRACT, revoked, path)
+
+    def _successors(self, key: Record) -> list[Record]:
+        """Return the keys not revoked that came of `key` by rotation, also of one between."""
+        after: dict[str, list[Record]] = {}
+        for one in self._all("key"):
+            after.setdefault(one.fields.get("rotatedFrom") or "", []).append(one)
+        found, ahead = list[Record](), [key.id]
+        while ahead:
+            came = after.pop(ahead.pop(), [])
+            found += [one for one in came if one.state is RecordState.ACTIVE]
+            ahead += [one.id for one in came]
+        return found
 
     def _key(self, given: Mapping[str, Any], path: Path) -> tuple[Record, Record]:
         """Return a key that is good, and its editor: one's own, or within reach."""

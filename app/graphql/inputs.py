@@ -456,6 +456,10 @@ class RevokeKeyInput:
     """Revoke a key."""
 
     id: strawberry.ID = _given("The key.", required=True)
+    with_successors: bool | None = _given(
+        "Revoke the keys that came of it by rotation too: for one that has leaked, which may "
+        "have been rotated by whoever found it."
+    )
 
 
 @strawberry.input(one_of=True, description="One change of access: exactly one of its members.")

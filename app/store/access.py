@@ -130,14 +130,15 @@ def held(
 ) -> dict[str, Record]:
     """Return every newsroom and editor, the keys of these ids, and those `of` an editor, as now.
 
-    Of the editor's keys those that were revoked are left out, unless they are named.
+    With a key come all keys of its editor; of the editor given, those that were not revoked.
     """
+    named = sa.select(_key.c.editor).where(_key.c.id.in_(sorted(keys)))
     found = {}
     for kind in ACCESS_KINDS:
         query = sa.select(_T[kind])
         if kind == "key":
             own = sa.and_(_key.c.editor == of, _key.c.revoked_at.is_(None))
-            query = query.where(sa.or_(_key.c.id.in_(sorted(keys)), own))
+            query = query.where(sa.or_(_key.c.editor.in_(named), own))
         for row in connection.execute(query).mappings():
             found[row["id"]] = _record(kind, row)
     return found

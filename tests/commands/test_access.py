@@ -314,6 +314,24 @@ def test_who_lost_a_power_meanwhile_has_it_no_more_behind_the_lock(
         submit(engine, Submission(body, asking, ChangesetKind.ACCESS))
 
 
+def test_a_key_that_leaked_is_revoked_with_all_that_came_of_it(engine: Engine, ann: str) -> None:
+    """Whoever found it may have rotated it, and revoked what was in between."""
+    leaked, other = create_key(engine), create_key(engine)
+    between = access.rotate_key(engine, leaked.id, environment="live")
+    kept, last = (access.rotate_key(engine, between.id, environment="live") for _ in "ab")
+    access.revoke_key(engine, between.id)
+    access.revoke_key(engine, kept.id)
+
+    access.revoke_key(engine, leaked.id, with_successors=True)
+
+    with engine.connect() as connection:
+        good = {one["id"] for one in stored.keys(connection) if one["revoked_at"] is None}
+    assert last.id not in good
+    assert good == {other.id}
+    again = refusal(access.revoke_key, engine, leaked.id, with_successors=True)
+    assert "revoked" in again[1]
+
+
 def test_a_rotation_leaves_the_old_key_good_for_its_overlap(engine: Engine, ann: str) -> None:
     """With a fixed clock: both are good within it, one after it, and none once that is revoked."""
     noon = datetime(2126, 1, 1, 12, tzinfo=UTC)
