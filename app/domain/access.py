@@ -264,6 +264,10 @@ class _Deciding:
     def _identity(self, given: Mapping[str, Any], own: Record | None, path: Path) -> str | None:
         if given.get("identity") is None:
             return None
+        # Whoever binds somebody's identity keeps that person from every other newsroom.
+        if self.editing.reach(Act.MANAGE_ACCESS) is not Reach.LEDGER:
+            message = "an identity is good for the whole ledger; an ADMIN of the house gives it"
+            raise BeyondReach(message, path=(*path, "identity"))
         try:
             identity = texts.text(given["identity"], limit=IDENTITY_LIMIT)
         except InvalidValue as fault:

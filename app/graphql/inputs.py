@@ -399,7 +399,8 @@ class AddEditorInput:
     name: str = _given("The name.", required=True)
     role: codes.Role = _given("The role.", required=True)
     identity: str | None = _given(
-        "Issuer and subject at an OpenID provider, ISSUER|SUBJECT, to sign in with."
+        "Issuer and subject at an OpenID provider, ISSUER|SUBJECT, to sign in with; an ADMIN of "
+        "the house gives it."
     )
 
 

@@ -243,6 +243,9 @@ def test_what_an_editor_may_not_do_is_refused(engine: Engine, ann: str) -> None:
     assert "newsroom of their own" in refused[1]
     assert "newsroom of their own" in refusal(access.add_newsroom, engine, "Other", by=pia)[1]
     assert access.add_editor(engine, "Paul", newsroom="Partner", role="EDITOR", by=pia)
+    bound = {"identity": "https://login.example|ann", "by": pia}
+    assert "ADMIN of the house" in refusal(access.revise_editor, engine, "Paul", **bound)[1]
+    assert access.revise_editor(engine, "Paul", identity=bound["identity"])
     unknown = refusal(create_key, engine, "Ann", scopes=["EVERYTHING"])
     assert unknown[0] == ("scopes",)
     assert "is no scope" in unknown[1]
@@ -257,7 +260,7 @@ def test_a_key_confined_to_managing_access_gives_no_more_than_that(engine: Engin
     with engine.connect() as connection:
         (operator,) = stored.editors(connection)
     confined = replace(
-        Editing(operator["id"], operator["newsroom"], Role.ADMIN, "Operator"),
+        Editing(operator["id"], operator["newsroom"], Role.ADMIN, "Operator", is_house=True),
         scopes=frozenset({Act.MANAGE_ACCESS}),
     )
 

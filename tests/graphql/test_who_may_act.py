@@ -81,7 +81,8 @@ def _desk(ledger: Ledger, newsroom: str, role: str) -> tuple[Mapping[str, Any], 
                        "scopes": ["PROPOSE"], "expiresAt": "2999-01-01T00:00:00Z"}},
         {"createKey": {"ref": "#later", "editor": "#pia", "label": f"Later {role}",
                        "notBefore": "2998-01-01T00:00:00Z"}},
-        role=role,
+        # Identities are the house's to give.
+        role="admin",
     )  # fmt: skip
     ids = {one["ref"].removeprefix("#"): one["id"] for one in entered["refs"]}
     raised = changed(ledger, {"reviseEditor": {"id": ids["pia"], "role": "ADMIN"}}, role=role)
