@@ -55,8 +55,9 @@ def ledger(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Le
         _revise(desk, items, 60)
         publish(engine)
         whole = disclosures_of(make_bundle(engine, folder / "whole"))
-        desk.colleague("Ada", Role.ADMIN).redact(person, fields=["name", "description"])
-        desk.colleague("Ada", Role.ADMIN).redact(header=(3, ["NOTE"]))
+        ada = desk.colleague("Ada", Role.ADMIN)
+        ada.redact(person, fields=["name", "description"])
+        ada.redact(header=(desk.nth(3), ["NOTE"]))
         _revise(desk, items, 200)
         kept = folder / "checkpoint-200"
         kept.write_text(publish(engine))

@@ -25,7 +25,8 @@ def run(chromium: str, url: str, key: str, path: str, edit: str) -> dict[str, An
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
-        page.goto(f"{url}/livez")
+        # A page that may ask the server; its own questions are over when it begins.
+        page.goto(f"{url}/graphql", wait_until="networkidle")
         asked: set[str] = set()  # not the icon, which the browser asks for by itself
         statuses: list[tuple[str, int]] = []
 

@@ -19,7 +19,7 @@ import { verifyMerkleInclusion } from "@sigstore/verify/dist/tlog/merkle.js";
 import canonicalize from "canonicalize";
 
 const WIDTH = 256;
-const KINDS = ["EDIT", "IMPORT", "MERGE", "REVERT", "REDACTION"];
+const KINDS = ["EDIT", "IMPORT", "MERGE", "REVERT", "REDACTION", "REVIEW", "ACCESS"];
 
 type Judge = "@sigstore/verify" | "canonicalize" | "@sd-jwt" | "glue";
 type Authority = Parameters<typeof verifyCheckpoint>[1][number];

@@ -396,7 +396,7 @@ func checkProofFile(name, text string, entries [][]byte, signer note.Verifier) e
 
 // --- content: glue from here on -----------------------------------------------
 
-var kinds = map[string]bool{"EDIT": true, "IMPORT": true, "MERGE": true, "REVERT": true, "REDACTION": true}
+var kinds = map[string]bool{"EDIT": true, "IMPORT": true, "MERGE": true, "REVERT": true, "REDACTION": true, "REVIEW": true, "ACCESS": true}
 
 type subtree struct {
 	Count int
