@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -161,6 +162,10 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         ws="none",
     )
     server = uvicorn.Server(config)
+    # What is made by now stays. Left to the collector, going through it stops every request for
+    # a tenth of a second, and whoever sends many large documents brings that about.
+    gc.collect()
+    gc.freeze()
     server.run(sockets=[listening])
     if not server.started:
         raise Unready("the server could not start; the messages above say why")
