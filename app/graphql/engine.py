@@ -90,6 +90,9 @@ PLANS_KEPT: Final = 1_000_000
 SHORT: Final = 400
 """Characters of a document that is prepared at once; a longer one in a thread beside the loop."""
 
+FEW: Final = 5
+"""Objects and lists of a short document that is planned at once; any other in that thread."""
+
 MANY: Final = 500
 """Values in the variables of a request from which on they are read in that thread as well."""
 
@@ -358,7 +361,7 @@ class Engine:
         shape = shape_of(asked.operation, asked.variables)
         is_planned = shape in asked.plans
         plan = partial(asked.plans.get, shape, lambda: self._shaped(asked))
-        if is_planned or len(asked.source) <= SHORT:
+        if is_planned or self._is_planned_at_once(asked):
             shaped = plan()
         else:
             shaped = await self.aside.run(plan)
@@ -371,6 +374,12 @@ class Engine:
         members, position = await self.run(shaped.plan, asked, {})
         finished = {key: orjson.Fragment(value) for key, value in members}
         return await self._execute_mixed(asked, finished, position, cost, is_new=is_new)
+
+    def _is_planned_at_once(self, asked: Asked) -> bool:
+        """Whether planning takes so little that others can wait for it."""
+        if len(asked.source) > SHORT:
+            return False
+        return estimate(asked.operation, asked.variables).subselects <= FEW
 
     def _worth_planning(self, asked: Asked) -> Cost:
         """Return the cost of this shape; raise `OverLimit` before the work of planning."""

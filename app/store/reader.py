@@ -30,7 +30,7 @@ _STATEMENTS: Final = 256
 _LONG_STATEMENTS: Final = 16
 """Likewise of statements of SQLite that take long, which are often long themselves."""
 
-AT_ONCE_S: Final = 0.02
+AT_ONCE_S: Final = 0.003
 """Seconds in which SQLite may read in the event loop itself."""
 
 SHORT_SQL: Final = 4_000

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
 
 from app.domain.budgets import Policy
+from app.graphql import engine as graphql_engine
+from app.graphql.engine import SHORT, Engine
+from app.graphql.viewer import ANYBODY
 from app.store.aside import METER, Aside, Meter
+from app.store.database import parse_url
+from app.store.reader import open_reader
 from app.web.limiting import TURN_S, Client, Limiter, Places, Timed, Visit
 from app.web.statuses import Wrong
+from tests.graphql.asking import Ledger
 
 FREE = Policy(0)
 
@@ -177,3 +184,42 @@ def test_a_key_is_known_however_its_header_is_spelled(spelled: bytes) -> None:
     assert limits.of_authorization(b"Bearer ck2") is None
     limits.unlearn(spelled)
     assert limits.of_authorization(b"Bearer ck") is None
+
+
+@pytest.mark.parametrize(
+    ("document", "is_beside"),
+    [
+        ("{ actors { nodes { id name } } }", False),
+        ("{ findings(filter: { statuses: [CONTESTED] }) { totalCount } }", True),
+        ("{ transferTotals(groupBy: [GIVER]) { totalCount } }", True),
+    ],
+)
+def test_a_short_document_that_takes_long_to_plan_is_planned_beside_the_loop(
+    document: str,
+    *,
+    is_beside: bool,
+    both_demos: Mapping[str, Ledger],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Planning findings takes tens of milliseconds, in which the loop would answer nobody."""
+    assert len(document) <= SHORT
+    make_plan, where = graphql_engine.make_plan, list[threading.Thread]()
+
+    def watched(*given: Any) -> Any:
+        where.append(threading.current_thread())
+        return make_plan(*given)
+
+    monkeypatch.setattr(graphql_engine, "make_plan", watched)
+
+    async def asked() -> bytes:
+        reader = open_reader(parse_url(both_demos["sqlite"].url), pool_size=1)
+        await reader.start()
+        engine = Engine(reader, None)
+        try:
+            return (await engine.answer(document, None, None, ANYBODY)).body
+        finally:
+            engine.stop()
+            await reader.stop()
+
+    assert b'"data"' in asyncio.run(asked())
+    assert [one is not threading.main_thread() for one in where] == [is_beside]

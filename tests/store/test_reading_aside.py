@@ -58,6 +58,23 @@ def test_short_reads_go_on_while_a_long_one_is_under_way(url: str) -> None:
     reading(url, work)
 
 
+def test_what_took_some_milliseconds_is_read_in_a_thread_from_then_on(url: str) -> None:
+    """Five milliseconds, again and again, would keep whoever asks for little waiting."""
+    in_loop: list[str] = []
+    some = LONG.format(60_000)
+
+    async def work(reader: SqliteReader) -> None:
+        reader.connections[0].set_trace_callback(in_loop.append)
+        for _ in range(5):
+            assert await reader.fetch(some, ()) == (60_000,)
+            assert await reader.fetch(SHORT, ()) == (1,)
+
+    reading(url, work)
+
+    assert in_loop.count(some) == 1
+    assert in_loop.count(SHORT) == 5
+
+
 def test_who_reads_for_long_is_waited_for_by_nobody_else(url: str) -> None:
     """One client's long reads come one after the other; another's has a thread of its own."""
     order: list[str] = []
