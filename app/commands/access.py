@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from app.commands.changing_access import Word
 from app.commands.submit import Outcome, Submission, enter_what_stands, fresh_id, submit, utc_now
 from app.domain import keys
 from app.domain.codes import ChangesetKind, ReasonCode, Role
@@ -38,10 +39,14 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who changes access, and why: an editor's id or name, else the operator; and a note."""
+    """Who changes access, and why: an editor's id or name, else the operator; and a note.
+
+    `word` is the token on which a person's role is changed.
+    """
 
     editor: str | None = None
     note: str | None = None
+    word: Word | None = None
 
 
 _NOBODY_NAMED: Final = By()
@@ -343,7 +348,9 @@ def _change(
     with engine.connect() as connection:
         acting = _acting(connection, by.editor, int(clock().timestamp() * 1000))
     body = _body([*acting.entering, operation], ReasonCode.OTHER, by.note or note)
-    submission = Submission(body, acting.editing, ChangesetKind.ACCESS, ids=acting.ids, **more)
+    submission = Submission(
+        body, acting.editing, ChangesetKind.ACCESS, ids=acting.ids, word=by.word, **more
+    )
     with _as_options():
         return submit(engine, submission, clock=clock)
 

@@ -32,6 +32,18 @@ AS_THEY_STAND: Final = Reason(
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """The token on which a person's role is changed: of whom, and when it was issued."""
+
+    identity: str
+    issued_at: float
+
+
+class OlderWord(Exception):
+    """As new a token, or a newer one, settled the person's role already."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """What a change writes beside its steps; `keys` are the secrets of new keys, by id."""
 
@@ -43,6 +55,15 @@ class Decided:
 def lock(connection: Connection) -> None:
     """Let one writer at a time change who may act."""
     stored.lock_access(connection)
+
+
+def take_word(connection: Connection, word: Word) -> None:
+    """Note the token that a change rests on; raise `OlderWord` where a later one did before.
+
+    The lock is held: of two processes that are shown two tokens the newer one decides.
+    """
+    if not stored.take_word(connection, word.identity, word.issued_at):
+        raise OlderWord
 
 
 def standing(connection: Connection) -> tuple[Step, ...]:

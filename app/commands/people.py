@@ -6,10 +6,12 @@ Each is an access change by the ledger's operator, whose note says on whose word
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import structlog
 
 from app.commands.access import OPERATOR, By, add_editor, revise_editor
+from app.commands.changing_access import OlderWord, Word
 from app.commands.submit import utc_now
 from app.domain.codes import Role
 from app.domain.decisions import Editing
@@ -29,7 +31,8 @@ _NAME_LIMIT = 200
 def settle(engine: Engine, person: Person, grant: Grant, *, clock: Clock = utc_now) -> None:
     """Make a person an editor, or give the editor the role that the issuer's words give.
 
-    Where another process was faster, or the editor is another newsroom's, nothing is written.
+    Where another process was faster, a newer token settled it, or the editor is another
+    newsroom's, nothing is written.
     Raises `Refused` where it cannot be done: there is no such newsroom, or nobody in whose
     name access could be changed.
     """
@@ -37,14 +40,13 @@ def settle(engine: Engine, person: Person, grant: Grant, *, clock: Clock = utc_n
         held = access.find_identity(connection, person.identity)
         room = access.find_newsroom(connection, grant.newsroom)
         actor = _actor(connection, person)
-    by = By(actor, f"{person.issuer} gives {grant.role}.")
-    if held is None:
-        _enter(engine, person, grant, by, clock)
-    elif room is not None and room["id"] == held["newsroom"] and not grant.gives(held["role"]):
-        try:
-            revise_editor(engine, held["id"], role=str(grant.role), by=by, clock=clock)
-        except Refused as refused:
-            _require_done(engine, person, refused, grant)
+    word = Word(person.identity, person.issued_at)
+    by = By(actor, f"{person.issuer} gives {grant.role}.", word)
+    with suppress(OlderWord):
+        if held is None:
+            _enter(engine, person, grant, by, clock)
+        elif room is not None and room["id"] == held["newsroom"] and not grant.gives(held["role"]):
+            _give(engine, held["id"], person, grant, by=by, clock=clock)
 
 
 def _actor(connection: Connection, person: Person) -> str | None:
@@ -59,6 +61,15 @@ def _may_change_access(one: access.Row) -> bool:
     role, house = Role(one["role"]), bool(one["house"])
     editing = Editing(one["id"], one["newsroom"], role, one["name"], is_house=house)
     return one["retired_at"] is None and editing.reach(Act.MANAGE_ACCESS) is Reach.LEDGER
+
+
+def _give(  # noqa: PLR0913 - whom, which role, and on whose word
+    engine: Engine, editor: str, person: Person, grant: Grant, *, by: By, clock: Clock
+) -> None:
+    try:
+        revise_editor(engine, editor, role=str(grant.role), by=by, clock=clock)
+    except Refused as refused:
+        _require_done(engine, person, refused, grant)
 
 
 def _enter(engine: Engine, person: Person, grant: Grant, by: By, clock: Clock) -> None:

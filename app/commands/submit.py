@@ -124,7 +124,8 @@ class Submission:
     that earlier changesets of the same dossier defined; `origin` is what the
     importer states about where the edit comes from; `gaps` are the fields, by ref or id,
     that were redacted there. `secrets` are keys that exist already, by the ref under which
-    an access change enters them; others are made, for `environment`.
+    an access change enters them; others are made, for `environment`. `word` is the token
+    that it rests on.
     """
 
     body: Mapping[str, Any]
@@ -142,6 +143,7 @@ class Submission:
     accepting: Accepting | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: str = "live"
+    word: changing_access.Word | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,8 @@ def submit(
 
     Raises `Refused` with all that stands against it, `Forbidden` for a role
     that may not commit, `Unwritable` where the database refuses writes, `ReadOnly`
-    where it is not what was published. What the database broke off (a deadlock,
+    where it is not what was published, `OlderWord` where a newer token than its `word`
+    settled the same. What the database broke off (a deadlock,
     a doublet that came in between) is tried again.
     """
     asked = _ask(submission, clock)
@@ -332,6 +335,8 @@ def _carry_out(
     submission = _on_behalf(connection, asked)
     if isinstance(parsed, access.Change):
         _enter_what_stands(connection, submission, clock)
+        if submission.word is not None:
+            changing_access.take_word(connection, submission.word)
     decided = _decide(connection, submission, parsed, clock)
     if decided.upserts and not decided.steps:
         return _nothing_written(connection, asked, decided, clock)

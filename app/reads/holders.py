@@ -66,12 +66,16 @@ async def holder_of(reader: Reader, key: str, *, clock: Clock = _utc_now) -> Edi
 
 
 class Known(NamedTuple):
-    """An editor who is known by an identity; `newsroom_name` is what rules may call it by."""
+    """An editor who is known by an identity; `newsroom_name` is what rules may call it by.
+
+    `settled_at` is when the newest token was issued that settled the role, if one did.
+    """
 
     editing: Editing
     role: str
     newsroom_name: str
     is_retired: bool
+    settled_at: float | None
 
     def has(self, grant: Grant) -> bool:
         """Whether the editor has the role of a grant."""
@@ -83,9 +87,9 @@ async def known_by(reader: Reader, identity: str) -> Known | None:
     row: Any = await reader.fetch(_identity_sql(reader.database), [identity])
     if row is None:
         return None
-    editor, name, role, newsroom, retired_at, newsroom_name, house = row
+    editor, name, role, newsroom, retired_at, newsroom_name, house, settled_at = row
     editing = Editing(editor, newsroom, Role(role), name, is_house=bool(house))
-    return Known(editing, role, newsroom_name, retired_at is not None)
+    return Known(editing, role, newsroom_name, retired_at is not None, settled_at)
 
 
 class _Held(NamedTuple):

@@ -24,6 +24,7 @@ Row: TypeAlias = sa.RowMapping
 _T: Final = tables.metadata.tables
 _key, _editor, _newsroom = _T["key"], _T["editor"], _T["newsroom"]
 _use: Final = _T["key_use"]
+_word: Final = _T["issuer_word"]
 
 KEY_HOLDER: Final = (
     sa.select(
@@ -54,8 +55,10 @@ IDENTITY_HOLDER: Final = (
         _editor.c.retired_at,
         _newsroom.c.name.label("newsroom_name"),
         _newsroom.c.house,
+        _word.c.issued_at,
     )
     .join_from(_editor, _newsroom, _editor.c.newsroom == _newsroom.c.id)
+    .outerjoin(_word, _word.c.identity == _editor.c.identity)
     .where(_editor.c.identity == sa.bindparam("identity", type_=sa.Text()))
 )
 """Whom an issuer's token speaks of; run by the reader, on the driver itself."""
@@ -72,6 +75,19 @@ def lock_access(connection: Connection) -> None:
     """Let one writer at a time change who may act; on SQLite the writer is alone already."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ACCESS_LOCK})
+
+
+_TAKE_WORD: Final = sa.text(
+    "INSERT INTO issuer_word AS w (identity, issued_at) VALUES (:identity, :issued_at) "
+    "ON CONFLICT (identity) DO UPDATE SET issued_at = :issued_at WHERE w.issued_at < :issued_at "
+    "RETURNING 1"
+)
+
+
+def take_word(connection: Connection, identity: str, issued_at: float) -> bool:
+    """Note what was issued last for a person; False where as much or more was taken before."""
+    given = {"identity": identity, "issued_at": issued_at}
+    return connection.execute(_TAKE_WORD, given).first() is not None
 
 
 def defer_actors(connection: Connection) -> None:

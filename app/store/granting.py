@@ -25,7 +25,7 @@ _ACCESS: Final = {
 """Who may act: what of a row an access change may change."""
 
 _MOVING: Final = (*RECORD_TABLES, "derivation")
-_CACHES: Final = ("search", "node", "idempotency", "budget", "access_log", "key_use")
+_CACHES: Final = ("search", "node", "idempotency", "budget", "access_log", "key_use", "issuer_word")
 
 
 def grants(role: str) -> Iterator[str]:

@@ -175,6 +175,19 @@ class KeyUse(Table, table=True):
     used_at: str = _text(nullable=False)
 
 
+class IssuerWord(Table, table=True):
+    """The newest token of a person that settled a role here: when its issuer gave it out.
+
+    `issued_at` is a second of POSIX time, by the issuer's clock. No ledger content; without
+    a row an older token that is still valid could bring an earlier role back.
+    """
+
+    __tablename__ = "issuer_word"
+
+    identity: str = _text(nullable=False, primary_key=True)
+    issued_at: float = Field(sa_type=Double, nullable=False)
+
+
 # --- the ledger ---------------------------------------------------------------
 
 

@@ -9,10 +9,7 @@ is.
 from __future__ import annotations
 
 import asyncio
-import math
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final
 
 from app.commands.people import settle
 from app.domain.decisions import Editing
@@ -23,9 +20,6 @@ from app.reads.holders import Known, known_by
 from app.reads.tokens import Tokens
 from app.store.database import Engine
 from app.store.reader import Reader
-
-REMEMBERED: Final = 10_000
-"""People of whom a server process knows which token settled their role, at most."""
 
 
 class People:
@@ -39,7 +33,6 @@ class People:
         self._reader = reader
         self._engine = engine
         self._settling: dict[str, asyncio.Task[None]] = {}
-        self._settled: OrderedDict[str, float] = OrderedDict()
 
     async def editing_of(self, token: str) -> Editing:
         """Return the editor whom a token speaks of.
@@ -58,27 +51,18 @@ class People:
             raise Forbidden("your account has no role here: its issuer gives it none")
         if known is not None:
             _require_newsroom(known, grant)
-        if known is None or not known.has(grant):
+        if known is None or (not known.has(grant) and _is_newer(person, known)):
             await self._settle(person, grant)
             known = await known_by(self._reader, person.identity)
         return _granted(known, grant)
 
     async def _settle(self, person: Person, grant: Grant) -> None:
-        """Enter the person or change the role, once for all who ask meanwhile.
-
-        Only a newer token changes what one has settled: two that say different roles would
-        change it at every request, each by an entry of the log.
-        """
-        running = self._settling.get(person.identity)
-        if running is None:
-            if person.issued_at <= self._settled.get(person.identity, -math.inf):
-                return
-            running = self._started(person, grant)
+        """Enter the person or change the role, once for all who ask meanwhile."""
+        running = self._settling.get(person.identity) or self._started(person, grant)
         try:
             # One who goes away must not end it for the others.
             await asyncio.shield(running)
         except Refused:
-            self._settled.pop(person.identity, None)
             raise Forbidden(
                 "your account has no role here: it could not be entered, and the operator's log "
                 "says why"
@@ -88,9 +72,6 @@ class People:
         running = asyncio.create_task(asyncio.to_thread(settle, self._engine, person, grant))
         running.add_done_callback(lambda _: self._settling.pop(person.identity, None))
         self._settling[person.identity] = running
-        self._settled[person.identity] = person.issued_at
-        if len(self._settled) > REMEMBERED:
-            self._settled.popitem(last=False)
         return running
 
 
@@ -101,6 +82,16 @@ def _entered_here(person: Person, known: Known | None) -> Editing:
             f"{person.identity}"
         )
     return known.editing
+
+
+def _is_newer(person: Person, known: Known) -> bool:
+    """Whether a token is newer than the one that settled the role.
+
+    No other one changes it: two that say different roles would change it at every request,
+    each by an entry of the log, and one that was issued before a role was taken away would
+    bring it back.
+    """
+    return known.settled_at is None or person.issued_at > known.settled_at
 
 
 def _granted(known: Known | None, grant: Grant) -> Editing:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -164,6 +164,46 @@ def test_an_older_token_does_not_bring_a_role_back(desk: Desk) -> None:
         assert desk.viewer(new)["role"] == "READER"
 
     assert desk.access_changes() == before
+
+
+def test_an_older_token_brings_no_role_back_in_another_process_or_after_a_restart(
+    desk: Desk,
+) -> None:
+    """What was settled is remembered where every server process of the ledger sees it."""
+    now = int(time.time())
+    old, new, newest = (
+        desk.issuer.token("ann", groups=[group], iat=now - ago)
+        for group, ago in (("chiefs", 60), ("readers", 30), ("desk", 0))
+    )
+    assert [desk.viewer(one)["role"] for one in (old, new)] == ["ADMIN", "READER"]
+    before = desk.access_changes()
+
+    settings = desk.issuer.settings(RULES)
+    with served(desk.ledger.url, desk.ledger.keys, **settings) as ledger:
+        other = replace(desk, ledger=ledger)
+        code, message = other.refusal(old)
+        seen, changes = other.viewer(new)["role"], other.access_changes()
+        raised = other.viewer(newest)["role"]
+
+    assert (code, "log in again" in message, seen) == ("FORBIDDEN", True, "READER")
+    assert changes == before
+    assert raised == "EDITOR"
+
+
+def test_of_two_tokens_in_two_processes_at_once_the_newer_one_decides(desk: Desk) -> None:
+    """The older one is judged again where nobody else changes access, not only before."""
+    now = int(time.time())
+    desk.viewer(desk.issuer.token("ann", groups=["desk"], iat=now - 60))
+    desk.viewer(desk.issuer.token("ann", groups=["readers"], iat=now))
+    before = desk.access_changes()
+
+    # As if it had been looked at before the newer one was there.
+    with opened(desk.ledger.url) as engine:
+        late = Person(desk.issuer.url, "ann", "Ann", now - 30, {})
+        settle(engine, late, Grant(HOUSE, Role.ADMIN))
+
+    assert desk.access_changes() == before
+    assert desk.viewer(desk.issuer.token("ann", groups=["readers"], iat=now))["role"] == "READER"
 
 
 def test_whom_the_issuer_gives_nothing_has_nothing(desk: Desk) -> None:
