@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any, Final
 
 from sqlalchemy.engine import Connection
@@ -24,20 +25,26 @@ _QUERY_CANCELED: Final = "57014"
 
 
 class Clock:
-    """Ends a statement of SQLite, which has no clock of its own, `timeout` after its start."""
+    """Ends a statement of SQLite, which has no clock of its own, `timeout` after its start.
 
-    def __init__(self, connection: sqlite3.Connection, timeout: float) -> None:
+    Or earlier, when it has worked for `work` seconds of the processor's time.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, timeout: float, *, work: float = math.inf
+    ) -> None:
         self._timeout = timeout
-        self._until = 0.0
+        self._work = work
         self.start()
         connection.set_progress_handler(self._is_over, _STEPS)
 
     def start(self) -> None:
-        """Tell that a statement starts."""
+        """Tell that a statement starts, in this thread."""
         self._until = monotonic() + self._timeout
+        self._worked = thread_time() + self._work
 
     def _is_over(self) -> bool:
-        return monotonic() > self._until
+        return monotonic() > self._until or thread_time() > self._worked
 
 
 def was_ended(fault: sqlite3.Error) -> bool:

@@ -9,12 +9,13 @@ turns out to be long goes on in another one.
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import URL
@@ -30,8 +31,14 @@ _STATEMENTS: Final = 256
 _LONG_STATEMENTS: Final = 16
 """Likewise of statements of SQLite that take long, which are often long themselves."""
 
-AT_ONCE_S: Final = 0.003
-"""Seconds in which SQLite may read in the event loop itself."""
+AT_ONCE_S: Final = 0.02
+"""Seconds in which SQLite may read in the event loop itself, while nobody else is answered."""
+
+WORK_AT_ONCE_S: Final = 0.003
+"""Seconds that it may work there; the rest is what the disk and other processes take."""
+
+SHORT_WORK_S: Final = 0.002
+"""Seconds of work from below which a statement that took long once begins there again."""
 
 SHORT_SQL: Final = 4_000
 """Characters of a statement that is read in the event loop the first time that it comes."""
@@ -196,7 +203,8 @@ class _Lane:
         # One for each thread that may come; threads take turns at them.
         count, kept = (1, _STATEMENTS) if aside is None else (THREADS, _LONG_STATEMENTS)
         self.connections = [read_only_sqlite(url, statements=kept) for _ in range(count)]
-        self._free = [(one, Clock(one, seconds)) for one in self.connections]
+        work = WORK_AT_ONCE_S if aside is None else math.inf
+        self._free = [(one, Clock(one, seconds, work=work)) for one in self.connections]
 
     def run(self, sql: str, values: Sequence[Any]) -> Sequence[Any] | None:
         """Run one statement in this thread."""
@@ -211,12 +219,12 @@ class _Lane:
     def run_in_turn(
         self, sql: str, values: Sequence[Any], *, by: float
     ) -> tuple[Sequence[Any] | None, bool]:
-        """Run one statement, unless its turn comes too late; tell whether it took no time."""
-        began = monotonic()
-        if began > by:
+        """Run one statement, unless its turn comes too late; tell whether it took little work."""
+        if monotonic() > by:
             raise ReadTimedOut("others read for too long before this; ask again in a moment")
+        began = thread_time()
         row = self.run(sql, values)
-        return row, monotonic() - began < AT_ONCE_S / 2
+        return row, thread_time() - began < SHORT_WORK_S
 
     async def stop(self) -> None:
         """Let threads and connections go."""
@@ -282,7 +290,7 @@ class SqliteReader:
                 by = monotonic() + self._timeout
                 row, was_short = await lane.aside.run(partial(lane.run_in_turn, sql, given, by=by))
             except sqlite3.OperationalError as fault:
-                if was_ended(fault) and lane.seconds < self._timeout:
+                if was_ended(fault) and (lane.aside is None or lane.seconds < self._timeout):
                     self._remember(sql, place + 1)
                     continue
                 refusal = reached(fault, self._timeout)
