@@ -10,7 +10,7 @@ else they hold is bound, not compiled.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, cast
 
 from graphql import (
@@ -226,6 +226,10 @@ class Plan:
     statement: Statement
     fields: tuple[tuple[GraphQLField, FieldNode, Any], ...]
     is_pure: bool = True
+
+    def to_keep(self) -> Plan:
+        """Return what is needed to run it again and again on the driver."""
+        return replace(self, statement=self.statement.to_keep())
 
     def values(self, variables: VariableValues, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters of the statement for these variables."""

@@ -299,7 +299,7 @@ class _Payload:
             return {}
         values = plan.values(self._context.variables, {**given, **self._context.viewer.parameters})
         with read_limits(connection, self._read_timeout):
-            row = connection.execute(plan.statement.select, values).one()
+            row = plan.statement.run_within(connection, values)
         return _fragments(members_of(plan.statement.keys, row))
 
     def _read_selections(self) -> Selections:

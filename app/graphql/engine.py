@@ -84,8 +84,8 @@ DOCUMENTS_KEPT: Final = 300_000
 REFUSED_KEPT: Final = 200_000
 """Characters of refused documents, and of what is answered to them, that are kept."""
 
-PLANS_KEPT: Final = 1_000_000
-"""Characters of SQL of the plans that are kept; with its plan, each takes about 50 bytes."""
+PLANS_KEPT: Final = 6_000_000
+"""Characters of SQL of the plans that are kept; with its plan, each takes two to four bytes."""
 
 SHORT: Final = 400
 """Characters of a document that is prepared at once; a longer one in a thread beside the loop."""
@@ -453,7 +453,7 @@ class Engine:
         plan = make_plan(
             asked.operation, asked.variables, planned, root, ROOT_SCOPE, self.reader.database
         )
-        return Shaped(cost, plan, is_whole=len(planned) == len(selections))
+        return Shaped(cost, plan.to_keep(), is_whole=len(planned) == len(selections))
 
     async def run(
         self, plan: Plan, asked: Asked, given: Mapping[str, Any]

@@ -7,12 +7,12 @@ compiled for the database once, and bound and run as often as it is asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Connection, Dialect, Row
 
 from app.domain.errors import BadArgument
 from app.store.sql import HOLDS_NUL, Expression
@@ -47,15 +47,26 @@ class Statement:
     """A compiled plan. Each key has a column of JSON; the last column is the position.
 
     `asks_who` says that who is asking decides over some of it (`app.store.visibility`).
+    `select` is for a transaction of SQLAlchemy's; what is kept is without it (`to_keep`).
     """
 
     keys: tuple[str, ...]
     sql: str
     names: tuple[str, ...]
     constants: Mapping[str, Any]
-    select: sa.Select[Any]
+    select: sa.Select[Any] | None
     bounds: tuple[Bound, ...]
     asks_who: bool = False
+
+    def to_keep(self) -> Statement:
+        """Return it without the expressions of which its SQL was made: thousands of objects."""
+        return replace(self, select=None)
+
+    def run_within(self, connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
+        """Run it inside a transaction of SQLAlchemy's, and return its row."""
+        if self.select is None:
+            raise AssertionError("what is kept runs on the driver alone")
+        return connection.execute(self.select, values).one()
 
     def values(self, arguments: Sequence[Any], given: Mapping[str, Any]) -> dict[str, Any]:
         """Return every parameter's value by name; raises `BadArgument` for one out of range.
