@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import asyncio
     import socket
 
+    import uvicorn
+
     from app.settings import Settings
 
 
@@ -32,8 +34,9 @@ def serve(
         keeping_for(settings)
         with open_ledger(settings):
             pass
+        server = _server(settings)
         say(f"Serving {_address(listening)}/graphql")
-        _serve(settings, listening)
+        _run(server, listening)
 
 
 def demo(
@@ -54,10 +57,11 @@ def demo(
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         held = _prepare_demo(settings, data / "demo-keys.json")
         (vkey,) = keeping_for(settings).verifiers
+        server = _server(settings)
         print(  # noqa: T201 - the command's answer
             _welcome(_address(listening), held, data / "demo-keys.json", vkey.text), flush=True
         )
-        _serve(settings, listening)
+        _run(server, listening)
 
 
 def _prepare_demo(settings: Settings, keys_file: Path) -> dict[str, str]:
@@ -139,15 +143,14 @@ def _address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _serve(settings: Settings, listening: socket.socket) -> None:
+def _server(settings: Settings) -> uvicorn.Server:
+    """Return the server; raise `Unready` for settings with which there can be none."""
     import uvicorn
 
     from app import logger
     from app.main import create_app
 
     logger.set_up(settings.log_level, settings.log_format)
-    # Whoever works in a thread beside the loop lets go of the interpreter more often.
-    sys.setswitchinterval(_SWITCH_S)
     config = uvicorn.Config(
         create_app(settings),
         # uvloop, wherever it is installed.
@@ -161,7 +164,12 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         proxy_headers=False,
         ws="none",
     )
-    server = uvicorn.Server(config)
+    return uvicorn.Server(config)
+
+
+def _run(server: uvicorn.Server, listening: socket.socket) -> None:
+    # Whoever works in a thread beside the loop lets go of the interpreter more often.
+    sys.setswitchinterval(_SWITCH_S)
     # What is made by now stays. Left to the collector, going through it stops every request for
     # a tenth of a second, and whoever sends many large documents brings that about.
     gc.collect()

@@ -60,55 +60,28 @@ class Editing:
         self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
     ) -> orjson.Fragment:
         """Write an edit, or tell what stands against it."""
-        submission = Submission(
-            body=given,
-            editing=context.viewer.editor,
-            idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
-            at_once=context.at_once,
-            dry_run=bool(given.get("dryRun")),
-        )
-        return await self._submit(context, nodes, submission)
+        return await self._submit(context, nodes, _submission(context, given))
 
     async def revert(
         self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
     ) -> orjson.Fragment:
         """Put back what an earlier changeset changed."""
-        submission = Submission(
-            body=given,
-            editing=context.viewer.editor,
-            idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
-            at_once=context.at_once,
-            dry_run=bool(given.get("dryRun")),
-            reverts=given["changeset"],
-        )
+        submission = _submission(context, given, reverts=given["changeset"])
         return await self._submit(context, nodes, submission)
 
     async def redact(
         self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
     ) -> orjson.Fragment:
         """Remove content for good, or tell what stands against it."""
-        submission = Submission(
-            body=given,
-            editing=context.viewer.editor,
-            kind=ChangesetKind.REDACTION,
-            idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
-            at_once=context.at_once,
-            dry_run=bool(given.get("dryRun")),
-        )
+        submission = _submission(context, given, kind=ChangesetKind.REDACTION)
         return await self._submit(context, nodes, submission)
 
     async def change_access(
         self, context: Context, nodes: Sequence[FieldNode], given: Mapping[str, Any]
     ) -> orjson.Fragment:
         """Change who may act, or tell what stands against it."""
-        submission = Submission(
-            body=given,
-            editing=context.viewer.editor,
-            kind=ChangesetKind.ACCESS,
-            idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
-            at_once=context.at_once,
-            dry_run=bool(given.get("dryRun")),
-            environment=self._environment,
+        submission = _submission(
+            context, given, kind=ChangesetKind.ACCESS, environment=self._environment
         )
         return await self._submit(context, nodes, submission, of="ChangeAccessPayload")
 
@@ -192,6 +165,18 @@ class Editing:
         if answer.position is not None:
             context.position = answer.position
         return await payload.told(answer)
+
+
+def _submission(context: Context, given: Mapping[str, Any], **more: Any) -> Submission:
+    """Return what is submitted: the input, by whom, and under which idempotency key."""
+    return Submission(
+        body=given,
+        editing=context.viewer.editor,
+        idempotency_key=context.idempotency_key(given.get("idempotencyKey")),
+        at_once=context.at_once,
+        dry_run=bool(given.get("dryRun")),
+        **more,
+    )
 
 
 def _raise_mismatch(context: Context, fault: Refused) -> None:

@@ -102,12 +102,27 @@ def argument_field(  # noqa: PLR0913 - what a field is made of
 
     An optional argument has a type that admits None. A list of objects has its size.
     """
+
+    def resolver(root: Any, info: strawberry.Info, **_arguments: Any) -> Any:
+        return finished(root, info)
+
+    sign(resolver, arguments, returns, root=strawberry.Parent[object])
+    resolver.__module__ = module
+    metadata = {"read": read, **sized(size, weight=weight)}
+    return strawberry.field(resolver=resolver, description=description, metadata=metadata)
+
+
+def sign(
+    resolver: Any, arguments: Mapping[str, tuple[Any, str]], returns: Any, **given: Any
+) -> None:
+    """Let a resolver say which arguments it takes, as Strawberry reads it.
+
+    Beside `info` it is `given` others by Strawberry itself, each of a type.
+    """
     parameters = [
-        inspect.Parameter(
-            "root", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Parent[object]
-        ),
-        inspect.Parameter(
-            "info", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=strawberry.Info
+        *(
+            inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
+            for name, kind in {**given, "info": strawberry.Info}.items()
         ),
         *(
             inspect.Parameter(
@@ -119,16 +134,8 @@ def argument_field(  # noqa: PLR0913 - what a field is made of
             for name, (kind, meaning) in arguments.items()
         ),
     ]
-
-    def resolver(root: Any, info: strawberry.Info, **_arguments: Any) -> Any:
-        return finished(root, info)
-
-    signature = inspect.Signature(parameters, return_annotation=returns)
-    resolver.__signature__ = signature  # type: ignore[attr-defined]
+    resolver.__signature__ = inspect.Signature(parameters, return_annotation=returns)
     resolver.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": returns}
-    resolver.__module__ = module
-    metadata = {"read": read, **sized(size, weight=weight)}
-    return strawberry.field(resolver=resolver, description=description, metadata=metadata)
 
 
 def _described(name: str, kind: Any, meaning: str) -> Any:

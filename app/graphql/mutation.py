@@ -1,8 +1,8 @@
-"""The ways to change something: `commit` and `revert`, both through the one door."""
+"""The ways to change something, all through the one door."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import strawberry
 from graphql import get_argument_values
@@ -10,7 +10,7 @@ from graphql import get_argument_values
 from app.domain import codes
 from app.domain.operations import OPERATIONS_LIMIT
 from app.domain.redacting import TARGETS_LIMIT
-from app.graphql.fields import CountOf, PageSize, Rows, sized, table_field
+from app.graphql.fields import CountOf, PageSize, Rows, sign, sized, table_field
 from app.graphql.inputs import (
     ChangeAccessInput,
     CommentOnProposalInput,
@@ -239,156 +239,91 @@ class ChangeAccessPayload:
     )
 
 
+def _command(
+    takes: Any, meaning: str, returns: Any, description: str, *, size: PageSize | None = None
+) -> Any:
+    """Declare a mutation, which the command of its name carries out (`app.graphql.editing`)."""
+
+    async def resolver(info: strawberry.Info, **_input: Any) -> Any:
+        raw = info._raw_info  # noqa: SLF001 - Strawberry keeps the field's nodes there alone
+        field = raw.parent_type.fields[raw.field_name]
+        # As it was sent: absent is not there, null is None.
+        values = get_argument_values(field, raw.field_nodes[0], info.context.variables)
+        command = getattr(info.context.engine.commands, info.python_name)
+        return await command(info.context, raw.field_nodes, values["input"])
+
+    sign(resolver, {"input": (takes, meaning)}, returns)
+    return strawberry.mutation(resolver=resolver, description=description, metadata=sized(size))
+
+
 @strawberry.type(description="Every way to change something.")
 class Mutation:
     """Every way to change something."""
 
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Write one edit: all of its operations, or none.", metadata=sized(_ONE_EACH)
+    commit: CommitPayload = _command(
+        CommitInput,
+        "The edit.",
+        CommitPayload,
+        "Write one edit: all of its operations, or none.",
+        size=_ONE_EACH,
     )
-    async def commit(
-        self,
-        info: strawberry.Info,
-        input: Annotated[CommitInput, strawberry.argument(description="The edit.")],  # noqa: A002
-    ) -> CommitPayload:
-        """Write one edit."""
-        del input
-        answer: CommitPayload = await _carried_out(info, info.context.engine.commands.commit)
-        return answer
-
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Put back what an earlier changeset changed; refused where later edits "
-        "touched the same fields.",
-        metadata=sized(_ONE_EACH),
+    revert: CommitPayload = _command(
+        RevertInput,
+        "What to put back, and why.",
+        CommitPayload,
+        "Put back what an earlier changeset changed; refused where later edits touched the same "
+        "fields.",
+        size=_ONE_EACH,
     )
-    async def revert(
-        self,
-        info: strawberry.Info,
-        input: Annotated[  # noqa: A002
-            RevertInput, strawberry.argument(description="What to put back, and why.")
-        ],
-    ) -> CommitPayload:
-        """Put back what an earlier changeset changed."""
-        del input
-        answer: CommitPayload = await _carried_out(info, info.context.engine.commands.revert)
-        return answer
-
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Remove content for good, for the reason and by the authority given; for "
-        "ADMIN. It goes from the present, from every past version and from the search index, "
-        "and a gap stays that says so.",
-        metadata=sized(_PER_TARGET),
+    redact: CommitPayload = _command(
+        RedactInput,
+        "What to remove, and why.",
+        CommitPayload,
+        "Remove content for good, for the reason and by the authority given; for ADMIN. It goes "
+        "from the present, from every past version and from the search index, and a gap stays "
+        "that says so.",
+        size=_PER_TARGET,
     )
-    async def redact(
-        self,
-        info: strawberry.Info,
-        input: Annotated[  # noqa: A002
-            RedactInput, strawberry.argument(description="What to remove, and why.")
-        ],
-    ) -> CommitPayload:
-        """Remove content for good."""
-        del input
-        answer: CommitPayload = await _carried_out(info, info.context.engine.commands.redact)
-        return answer
-
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Change who may act: newsrooms, editors, roles and keys. An ADMIN of the house "
-        "changes all of it, that of a partner the editors and keys of the own newsroom, and "
-        "everybody rotates and revokes their own keys. Nobody gives what they do not have.",
-        metadata=sized(_ONE_EACH),
+    change_access: ChangeAccessPayload = _command(
+        ChangeAccessInput,
+        "The change.",
+        ChangeAccessPayload,
+        "Change who may act: newsrooms, editors, roles and keys. An ADMIN of the house changes "
+        "all of it, that of a partner the editors and keys of the own newsroom, and everybody "
+        "rotates and revokes their own keys. Nobody gives what they do not have.",
+        size=_ONE_EACH,
     )
-    async def change_access(
-        self,
-        info: strawberry.Info,
-        input: Annotated[ChangeAccessInput, strawberry.argument(description="The change.")],  # noqa: A002
-    ) -> ChangeAccessPayload:
-        """Change who may act."""
-        del input
-        command = info.context.engine.commands.change_access
-        answer: ChangeAccessPayload = await _carried_out(info, command)
-        return answer
-
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Ask for a changeset, which an editor decides on. It is checked as a commit "
-        "would be, and refused in the same way."
+    propose: ProposalPayload = _command(
+        ProposeInput,
+        "What is asked for, and why.",
+        ProposalPayload,
+        "Ask for a changeset, which an editor decides on. It is checked as a commit would be, and "
+        "refused in the same way.",
     )
-    async def propose(
-        self,
-        info: strawberry.Info,
-        input: Annotated[  # noqa: A002
-            ProposeInput, strawberry.argument(description="What is asked for, and why.")
-        ],
-    ) -> ProposalPayload:
-        """Ask for a changeset."""
-        del input
-        answer: ProposalPayload = await _carried_out(info, info.context.engine.commands.propose)
-        return answer
-
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Give one's proposal another content, as its next revision."
+    revise_proposal: ProposalPayload = _command(
+        ReviseProposalInput,
+        "The new content.",
+        ProposalPayload,
+        "Give one's proposal another content, as its next revision.",
     )
-    async def revise_proposal(
-        self,
-        info: strawberry.Info,
-        input: Annotated[ReviseProposalInput, strawberry.argument(description="The new content.")],  # noqa: A002
-    ) -> ProposalPayload:
-        """Give a proposal another content."""
-        del input
-        answer: ProposalPayload = await _carried_out(
-            info, info.context.engine.commands.revise_proposal
-        )
-        return answer
-
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Take a proposal back, for good: its contributor, or an ADMIN of the "
-        "contributor's newsroom."
+    withdraw_proposal: ProposalPayload = _command(
+        WithdrawProposalInput,
+        "Which one.",
+        ProposalPayload,
+        "Take a proposal back, for good: its contributor, or an ADMIN of the contributor's "
+        "newsroom.",
     )
-    async def withdraw_proposal(
-        self,
-        info: strawberry.Info,
-        input: Annotated[WithdrawProposalInput, strawberry.argument(description="Which one.")],  # noqa: A002
-    ) -> ProposalPayload:
-        """Take a proposal back."""
-        del input
-        answer: ProposalPayload = await _carried_out(
-            info, info.context.engine.commands.withdraw_proposal
-        )
-        return answer
-
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Say something about a proposal of one's newsroom, while it waits; "
-        "reviewers do it by `review`."
+    comment_on_proposal: ProposalPayload = _command(
+        CommentOnProposalInput,
+        "What is said.",
+        ProposalPayload,
+        "Say something about a proposal of one's newsroom, while it waits; reviewers do it by "
+        "`review`.",
     )
-    async def comment_on_proposal(
-        self,
-        info: strawberry.Info,
-        input: Annotated[CommentOnProposalInput, strawberry.argument(description="What is said.")],  # noqa: A002
-    ) -> ProposalPayload:
-        """Say something about a proposal."""
-        del input
-        answer: ProposalPayload = await _carried_out(
-            info, info.context.engine.commands.comment_on_proposal
-        )
-        return answer
-
-    @strawberry.mutation(  # type: ignore[untyped-decorator]
-        description="Decide on a proposal, or comment on it. Accepting it carries it over to the "
-        "present, and is refused with each conflict where the present moved on in the same fields."
+    review: ProposalPayload = _command(
+        ReviewInput,
+        "What is decided.",
+        ProposalPayload,
+        "Decide on a proposal, or comment on it. Accepting it carries it over to the present, and "
+        "is refused with each conflict where the present moved on in the same fields.",
     )
-    async def review(
-        self,
-        info: strawberry.Info,
-        input: Annotated[ReviewInput, strawberry.argument(description="What is decided.")],  # noqa: A002
-    ) -> ProposalPayload:
-        """Decide on a proposal."""
-        del input
-        answer: ProposalPayload = await _carried_out(info, info.context.engine.commands.review)
-        return answer
-
-
-async def _carried_out(info: strawberry.Info, command: Any) -> Any:
-    """Run a command with the input as it was sent: absent is not there, null is None."""
-    raw = info._raw_info  # noqa: SLF001 - Strawberry keeps the field's nodes there alone
-    field = raw.parent_type.fields[raw.field_name]
-    values = get_argument_values(field, raw.field_nodes[0], info.context.variables)
-    return await command(info.context, raw.field_nodes, values["input"])

@@ -44,6 +44,7 @@ class Ran:
 def corrigenda(*arguments: Any, url: str | None = None, **how: Any) -> Ran:
     """Run a command; in a process of its own where it matters how it is started."""
     variables = {} if url is None else {"CORRIGENDA_DATABASE_URL": url}
+    variables |= how.pop("settings", {})
     if not how:
         ran: Any = commanding.corrigenda(*arguments, **variables)
         return Ran(ran.returncode, ran.stdout, ran.stderr)
@@ -234,6 +235,17 @@ def test_a_port_in_use_is_said_before_anything_is_done(
 
     assert f"port {port} on 127.0.0.1 is in use; choose another one with --port" in message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_setting_with_which_nothing_can_be_served_is_told_and_no_address_is(
+    url: str, tmp_path: Path
+) -> None:
+    """Whoever starts it, person or script, waits for the line with the address."""
+    settings = {"CORRIGENDA_TRUSTED_PROXIES": "nonsense"}
+    message = refused(corrigenda("serve", "--port", 0, url=url, cwd=tmp_path, settings=settings))
+
+    assert "CORRIGENDA_TRUSTED_PROXIES: 'nonsense' does not appear to be" in message
+    assert "Serving" not in message
 
 
 @modes_hold
