@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from app.commands.idempotent import Sweeper
 from app.commands.keeping import Keeper, keeping_of
+from app.commands.people import unknown_newsrooms
 from app.commands.recording import Asked, Recorder
 from app.commands.submit import utc_now
 from app.domain.budgets import Policy
@@ -123,6 +124,8 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         require_migrated(database)
+        for newsroom in unknown_newsrooms(database, read_rules(settings.oidc_roles)):
+            logger.warning("a rule of CORRIGENDA_OIDC_ROLES names no newsroom", newsroom=newsroom)
         await reader.start()
         try:
             await asyncio.to_thread(keeper.start)

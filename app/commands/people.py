@@ -5,7 +5,7 @@ Each is an access change by the ledger's operator, whose note says on whose word
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import structlog
@@ -17,7 +17,7 @@ from app.domain.codes import Role
 from app.domain.decisions import Editing
 from app.domain.errors import Refused
 from app.domain.permissions import Act, Reach
-from app.domain.role_rules import Grant
+from app.domain.role_rules import Grant, RoleRule
 from app.domain.tokens import Person
 from app.store import access
 from app.store.database import Connection, Engine
@@ -47,6 +47,16 @@ def settle(engine: Engine, person: Person, grant: Grant, *, clock: Clock = utc_n
             _enter(engine, person, grant, by, clock)
         elif room is not None and room["id"] == held["newsroom"] and not grant.gives(held["role"]):
             _give(engine, held["id"], person, grant, by=by, clock=clock)
+
+
+def unknown_newsrooms(engine: Engine, rules: Sequence[RoleRule]) -> list[str]:
+    """Return the newsrooms that rules speak of and the ledger does not have, each once."""
+    with engine.connect() as connection:
+        return [
+            one
+            for one in dict.fromkeys(rule.grant.newsroom for rule in rules)
+            if access.find_newsroom(connection, one) is None
+        ]
 
 
 def _actor(connection: Connection, person: Person) -> str | None:

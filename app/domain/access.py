@@ -175,6 +175,9 @@ class _Deciding:
         rooms = self._all("newsroom")
         if any(_same(name, one.fields["name"]) for one in rooms):
             raise InvalidInput(f"there is a newsroom named {name!r} already", path=(*path, "name"))
+        if house and any(one.fields["house"] for one in rooms):
+            message = "there is a house newsroom already; a ledger has one"
+            raise InvalidInput(message, path=(*path, "house"))
         made = self._enter("newsroom", {"name": name, "house": house}, given, path)
         if house and made != self.editing.newsroom:
             message = "the house is entered once, by the one who founds the ledger"

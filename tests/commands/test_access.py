@@ -173,6 +173,24 @@ def steps(engine: Engine) -> list[tuple[int, str, str, dict[str, Any]]]:
     ]
 
 
+def test_of_two_who_found_a_ledger_at_once_one_is_refused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is decided where nobody else changes access, not only before."""
+    access.add_newsroom(engine, "House", house=True)
+    # As if both had looked before either of them wrote.
+    monkeypatch.setattr(access, "_has_house", lambda _: False)
+
+    with pytest.raises(Refused) as refused:
+        access.add_newsroom(engine, "Other", house=True)
+
+    assert (("house",), "there is a house newsroom already; a ledger has one") in [
+        (one.path, one.message) for one in refused.value.refusals
+    ]
+    with engine.connect() as connection:
+        assert [one["name"] for one in stored.newsrooms(connection)] == ["House"]
+
+
 def test_the_house_comes_with_the_operator_who_enters_both(engine: Engine) -> None:
     """In one changeset, whose editor it is."""
     house = access.add_newsroom(engine, "House", house=True)

@@ -387,6 +387,19 @@ def test_a_server_starts_without_asking_an_issuer(ledgers: Ledgers) -> None:
         assert desk.viewer(desk.ledger.keys["admin"])["role"] == "ADMIN"
 
 
+def test_a_rule_for_a_newsroom_that_is_not_there_is_told_at_the_start(
+    ledgers: Ledgers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not only to the first person whom it keeps out; a newsroom may be entered later."""
+    rules = [*RULES, rule("desk", "EDITOR", newsroom="Baltik Wire")]
+    with desk_of(ledgers, rules=rules) as desk:
+        assert desk.viewer(desk.issuer.token("ann", groups=["desk"]))["role"] == "EDITOR"
+
+    (told,) = [one for one in capsys.readouterr().out.splitlines() if "OIDC_ROLES" in one]
+    assert "names no newsroom" in told
+    assert "Baltik Wire" in told
+
+
 def test_a_token_that_comes_by_get_is_taken_too_and_its_answer_is_private(quiet: Desk) -> None:
     token = quiet.issuer.token("getter", groups="readers")
     answer = quiet.ledger.http.get(
