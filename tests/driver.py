@@ -108,6 +108,16 @@ class Newsroom:
         founding = cls(engine, Editing("", room, role, "", is_house=house))
         return founding.colleague("Ann", role, entering)
 
+    @classmethod
+    def of_house(cls, engine: Engine, name: str, role: Role = Role.EDITOR) -> Newsroom:
+        """Enter another editor of the house, in a ledger that may have one already."""
+        table = T["newsroom"]
+        with engine.connect() as connection:
+            house = connection.execute(sa.select(table.c.id).where(table.c.house)).scalar()
+        if house is None:
+            return cls.founded(engine, role=role)
+        return cls(engine, Editing("", house, role, "", is_house=True)).colleague(name)
+
     def colleague(
         self, name: str, role: Role | None = None, *before: Mapping[str, Any]
     ) -> Newsroom:

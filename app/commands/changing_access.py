@@ -104,6 +104,22 @@ def _is_id(text: object) -> bool:
     return True
 
 
+def require_standing(connection: Connection, editing: Editing) -> None:
+    """Raise `Forbidden` for whoever lost the role or the key while an edit waited for its turn.
+
+    From here to the end of the transaction nobody can take it away: what the log shows after
+    a change of access is never by the power that the change took.
+    """
+    stored.share_access(connection)
+    now = stored.standing(connection, editing.editor, editing.key)
+    if now is None:
+        raise AssertionError("whoever edits was entered")
+    acts = allowed(Role(now["role"]), is_house=now["house"], scopes=editing.scopes)
+    is_shut = bool(editing.key) and not now["opens"]
+    if not now["acts"] or is_shut or editing.acts - acts:
+        raise Forbidden(_LOST)
+
+
 def _require_standing(held: Mapping[str, Record], editing: Editing) -> None:
     """Raise `Forbidden` for whoever lost the role or the key while the change waited for the lock.
 
@@ -113,7 +129,10 @@ def _require_standing(held: Mapping[str, Record], editing: Editing) -> None:
     actor, key = held.get(editing.editor), held.get(editing.key)
     has_lost = actor is not None and bool(editing.acts - _acts_now(actor, held, editing))
     if has_lost or (editing.key and (key is None or key.state is not RecordState.ACTIVE)):
-        raise Forbidden("your role or key was changed a moment ago; ask again")
+        raise Forbidden(_LOST)
+
+
+_LOST: Final = "your role or key was changed a moment ago; ask again"
 
 
 def _acts_now(actor: Record, held: Mapping[str, Record], editing: Editing) -> frozenset[Act]:

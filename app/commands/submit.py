@@ -344,6 +344,8 @@ def _carry_out(
         *decided.warnings,
         *_warnings(connection, decided),
     )
+    if submission.kind is not ChangesetKind.ACCESS:
+        changing_access.require_standing(connection, submission.editing)
     prepared = _prepare(submission, parsed, decided, _changeset_id(clock()))
     appended = append(connection, prepared, clock)
     refs, failures = decided.refs, decided.failures

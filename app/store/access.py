@@ -67,7 +67,7 @@ IDENTITY_HOLDER: Final = (
 # --- writing ------------------------------------------------------------------
 
 
-_ACCESS_LOCK: Final = 0x636F7272_02
+_ACCESS_LOCK: Final = 0x636F7272_04
 """Advisory lock of whoever changes access: decided on what nobody else is changing."""
 
 
@@ -75,6 +75,31 @@ def lock_access(connection: Connection) -> None:
     """Let one writer at a time change who may act; on SQLite the writer is alone already."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ACCESS_LOCK})
+
+
+def share_access(connection: Connection) -> None:
+    """Let nobody change who may act until the transaction ends; others may do the same."""
+    if connection.dialect.name == "postgresql":
+        lock = sa.text("SELECT pg_advisory_xact_lock_shared(:key)")
+        connection.execute(lock, {"key": _ACCESS_LOCK})
+
+
+_STANDING: Final = (
+    sa.select(
+        _editor.c.role,
+        _newsroom.c.house,
+        sa.case((_editor.c.retired_at.is_(None), 1), else_=0).label("acts"),
+        sa.case((_key.c.id.is_not(None) & _key.c.revoked_at.is_(None), 1), else_=0).label("opens"),
+    )
+    .join_from(_editor, _newsroom, _editor.c.newsroom == _newsroom.c.id)
+    .outerjoin(_key, _key.c.id == sa.bindparam("key", type_=sa.Text()))
+    .where(_editor.c.id == sa.bindparam("editor", type_=sa.Text()))
+)
+
+
+def standing(connection: Connection, editor: str, key: str) -> Row | None:
+    """Return an editor's role and house as they are now; `acts`: not retired; `opens`: the key."""
+    return connection.execute(_STANDING, {"editor": editor, "key": key}).mappings().first()
 
 
 _TAKE_WORD: Final = sa.text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from app.commands import access
-from app.commands.submit import Submission, fresh_id, submit
+from app.commands.submit import Submission, fresh_id, submit, submit_within
 from app.domain import keys
 from app.domain.codes import ChangesetKind, Role
 from app.domain.decisions import Editing
@@ -23,6 +24,7 @@ from app.reads.checking import check
 from app.reads.holders import holder_of
 from app.store import access as stored
 from app.store import tables
+from app.store.database import write_transaction
 from app.store.dossiers import reading
 from app.store.reader import open_reader
 from tests.checks import everything_holds
@@ -322,7 +324,10 @@ def test_who_lost_a_power_meanwhile_has_it_no_more_behind_the_lock(
         house = stored.newsrooms(connection)[0]["id"]
     asking = Editing(ann, house, Role.ADMIN, "Ann", is_house=True, key=key)
     again = {"addEditor": {"newsroom": house, "name": "Ann again", "role": "ADMIN"}}
-    body = {"reason": {"code": "OTHER", "note": "x"}, "operations": [again]}
+    waiting = [
+        Submission(_body(again), asking, ChangesetKind.ACCESS),
+        Submission(_body({"addActor": {"name": "Russia", "kind": "STATE"}}), asking),
+    ]
 
     if what == "role":
         access.revise_editor(engine, ann, role="READER")
@@ -331,8 +336,41 @@ def test_who_lost_a_power_meanwhile_has_it_no_more_behind_the_lock(
     else:
         access.revoke_key(engine, key)
 
-    with pytest.raises(Forbidden):
-        submit(engine, Submission(body, asking, ChangesetKind.ACCESS))
+    before = _head(engine)
+    for one in waiting:
+        with pytest.raises(Forbidden, match="changed a moment ago"):
+            submit(engine, one)
+    assert _head(engine) == before
+
+
+def _body(operation: Any) -> dict[str, Any]:
+    return {"reason": {"code": "OTHER", "note": "x"}, "operations": [operation]}
+
+
+def _head(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(sa.select(T["head"].c.size)).scalar_one())
+
+
+def test_an_edit_waits_for_a_change_of_access_that_is_under_way(engine: Engine, ann: str) -> None:
+    """Where it goes into the log after the change, the power that was taken is gone."""
+    with engine.connect() as connection:
+        house = stored.newsrooms(connection)[0]["id"]
+        (operator,) = [one for one in stored.editors(connection) if one["id"] != ann]
+    asking = Editing(ann, house, Role.EDITOR, "Ann", is_house=True)
+    edit = Submission(_body({"addActor": {"name": "Russia", "kind": "STATE"}}), asking)
+    admin = Editing(operator["id"], house, Role.ADMIN, "Operator", is_house=True)
+    retiring = Submission(_body({"retireEditor": {"id": ann}}), admin, ChangesetKind.ACCESS)
+
+    with ThreadPoolExecutor(1) as threads:
+        with write_transaction(engine) as connection:
+            position = submit_within(connection, retiring).position
+            waiting = threads.submit(submit, engine, edit)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+        with pytest.raises(Forbidden, match="changed a moment ago"):
+            waiting.result(10)
+    assert _head(engine) == position
 
 
 def test_a_key_that_leaked_is_revoked_with_all_that_came_of_it(engine: Engine, ann: str) -> None:

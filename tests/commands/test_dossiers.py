@@ -52,7 +52,7 @@ class Ledger:
         self.nth, self.edits, self.colleague = desk.nth, desk.edits, desk.colleague
 
     def _enter(self) -> tuple[str, str]:
-        founded = Newsroom.founded(self.engine, "House").editing
+        founded = Newsroom.founded(self.engine, "House", Role.ADMIN).editing
         return founded.newsroom, founded.editor
 
     def close(self) -> None:

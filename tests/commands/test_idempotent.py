@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.commands import access
 from app.commands.idempotent import KEPT, Sweeper, sweep
 from app.domain.errors import IdempotencyInProgress
 from app.store.idempotency import SWEPT_AT_ONCE
@@ -30,7 +31,9 @@ def at(newsroom: Newsroom, instant: datetime) -> Newsroom:
 
 def holding(key: str, newsroom: Newsroom) -> Newsroom:
     """Return the same editor with another key of this API."""
-    return replace(newsroom, editing=replace(newsroom.editing, key=key))
+    editor = newsroom.editing.editor
+    made = access.create_key(newsroom.engine, editor, label=key, environment="test")
+    return replace(newsroom, editing=replace(newsroom.editing, key=made.id))
 
 
 class Held:

@@ -434,9 +434,10 @@ def test_a_merge_points_all_referrers_at_the_survivor(newsroom: Newsroom) -> Non
 
 
 def test_a_merge_points_the_claims_of_other_newsrooms_too(newsroom: Newsroom) -> None:
-    other = Newsroom.founded(newsroom.engine, "Partner")
+    other = Newsroom.founded(newsroom.engine, "Partner", house=False)
     russia, again = newsroom.add_actor(), newsroom.add_actor()
-    theirs = other.add_claim(again, {"text": "Russia"}, field="NAME")
+    source = newsroom.add_citation()
+    theirs = other.add_claim(again, {"text": "Russia"}, field="NAME", citation=source)
 
     newsroom.merge(again, russia)
 
@@ -487,8 +488,9 @@ def test_a_reverted_merge_puts_back_what_it_changed_and_lists_what_came_since(
     russia, again = newsroom.add_actor("Russia"), newsroom.add_actor("Russian Federation")
     horses, agency = newsroom.add_transfer(giver=again), newsroom.add_actor(acts_for=again)
     before = newsroom.add_transfer(giver=russia)
-    other = Newsroom.founded(newsroom.engine, "Partner")
-    theirs = other.add_claim(horses, {"record": again}, field="GIVER")
+    other = Newsroom.founded(newsroom.engine, "Partner", house=False)
+    source = newsroom.add_citation()
+    theirs = other.add_claim(horses, {"record": again}, field="GIVER", citation=source)
     position = newsroom.merge(again, russia).position or 0
     since = newsroom.add_transfer(giver=russia)
     pointed = newsroom.add_transfer()
@@ -669,13 +671,13 @@ def test_a_revert_does_not_point_at_what_was_merged_away_since(newsroom: Newsroo
 @pytest.fixture
 def partner(newsroom: Newsroom) -> Newsroom:
     """Another newsroom in the same ledger."""
-    return Newsroom.founded(newsroom.engine, "Partner")
+    return Newsroom.founded(newsroom.engine, "Partner", house=False)
 
 
 def test_another_newsrooms_claim_is_not_changed(newsroom: Newsroom, partner: Newsroom) -> None:
     """Neither revised, retracted nor restored, nor any of it by way of a revert."""
     horses = newsroom.add_transfer(quantity=24)
-    theirs = partner.add_claim(horses, 24)
+    theirs = partner.add_claim(horses, 24, citation=newsroom.add_citation())
     added = partner.head()
     revised = partner.revise(theirs, locator="p. 2").position or 0
 
@@ -695,7 +697,8 @@ def test_another_newsrooms_claim_is_not_changed(newsroom: Newsroom, partner: New
 def test_a_claim_that_was_only_added_is_not_retracted_by_another_newsrooms_revert(
     newsroom: Newsroom, partner: Newsroom
 ) -> None:
-    theirs = partner.add_claim(newsroom.add_transfer(), 24)
+    horses, source = newsroom.add_transfer(), newsroom.add_citation()
+    theirs = partner.add_claim(horses, 24, citation=source)
 
     found = refused(newsroom.revert, newsroom.head())
 
@@ -704,7 +707,8 @@ def test_a_claim_that_was_only_added_is_not_retracted_by_another_newsrooms_rever
 
 
 def test_its_own_newsroom_and_an_admin_may(newsroom: Newsroom, partner: Newsroom) -> None:
-    theirs = partner.add_claim(newsroom.add_transfer(), 24)
+    horses, source = newsroom.add_transfer(), newsroom.add_citation()
+    theirs = partner.add_claim(horses, 24, citation=source)
 
     partner.colleague("Bo").revise(theirs, locator="p. 2")
     newsroom.colleague("Root", Role.ADMIN).retract(theirs)
@@ -713,15 +717,16 @@ def test_its_own_newsroom_and_an_admin_may(newsroom: Newsroom, partner: Newsroom
     assert newsroom.record(theirs).newsroom == partner.editing.newsroom
 
 
-def test_what_the_ledger_holds_belongs_to_every_editor(
+def test_what_the_ledger_holds_belongs_to_every_editor_of_the_house(
     newsroom: Newsroom, partner: Newsroom
 ) -> None:
     horses = newsroom.add_transfer(quantity=30)
 
-    partner.revise(horses, quantity=24)
+    newsroom.colleague("Bo").revise(horses, quantity=24)
 
     assert newsroom.quantities(horses) == [30, 24]
     assert newsroom.record(horses).newsroom == newsroom.editing.newsroom
+    assert refused(partner.revise, horses, quantity=20).code == "PROPOSE_INSTEAD"
 
 
 # --- external references ----------------------------------------------------------------------
@@ -740,7 +745,10 @@ def test_a_newsroom_gives_an_external_reference_once_a_kind(
     )
     assert russia in found.message
     assert newsroom.add_item(external_ref="r-1")
-    assert partner.add_actor(external_ref="r-1")
+    source = newsroom.add_citation()
+    for one in (newsroom, partner):
+        said = {"field": "NAME", "citation": source, "external_ref": "r-1"}
+        assert one.add_claim(russia, {"text": "Russia"}, **said)
 
 
 def test_a_revision_to_a_taken_reference_names_its_exact_place(newsroom: Newsroom) -> None:

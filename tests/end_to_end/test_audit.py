@@ -116,7 +116,7 @@ def test_what_was_redacted_since_the_bundle_may_be_absent_from_the_database(
     audited: Audited,
 ) -> None:
     with opened(audited.url) as engine:
-        newsroom = Newsroom.founded(engine, "Another desk", role=Role.ADMIN)
+        newsroom = Newsroom.of_house(engine, "Another admin", Role.ADMIN)
         redact(newsroom, {"record": {"id": audited.horses, "fields": ["occurred"]}})
 
     ran = verify(audited, "--database", audited.url)

@@ -381,7 +381,11 @@ def test_a_version_knows_who_entered_it_and_when(world: World) -> None:
 
     found = world.ledger.ask(query, {"id": world.ids["#horses"]})["transfer"]
 
-    assert (found["version"], found["position"], found["externalRef"]) == (2, START + 2, "E1")
+    assert (found["version"], found["position"], found["externalRef"]) == (
+        2,
+        START + 2,
+        "transfer-1",
+    )
     assert found["changeset"] == {"position": START + 2, "recordedAt": found["enteredAt"]}
     assert found["newsroom"] == {"name": "Demo newsroom", "house": True}
     first = found["revision"]

@@ -53,7 +53,7 @@ SETUP: tuple[tuple[str, dict[str, Any]], ...] = (
                      "receiver": "#korea", "item": "#orlov", "occurred": "2024-08-25",
                      "quantity": {"amount": "24", "unit": 'he"ad'}, "nature": "PAYMENT",
                      "stage": "DELIVERED", "considerationFor": "#shells",
-                     "considerationExtent": "PARTIAL", "externalRef": "E1"}),
+                     "considerationExtent": "PARTIAL", "externalRef": "transfer-1"}),
     ("addTransfer", {"ref": "#stallions", "title": "Stallions", "partOf": "#horses",
                      "item": "#stallion", "occurred": "2024-08-25"}),
     ("addTransfer", {"ref": "#goats", "title": "Goats", "giver": "#ann", "receiver": "#korea",

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from app.commands import access
 from app.domain.codes import ChangesetKind, Role
+from app.store import tables
 from tests.driver import Newsroom, imports, opened
 from tests.graphql import world as filters
 from tests.graphql.asking import Ledger, make_ledger, served
@@ -52,17 +55,29 @@ class Made:
     ledger: Ledger
 
 
+_EDGY = 'Édge "desk" \\ \U0001f40e'
+
+
 def fill(url: str, folder: Path) -> Mapping[str, str]:
     """Fill an empty, migrated ledger; return a key for each role of its house."""
     keys = make_ledger(url, folder, filled=True)
     with opened(url) as engine:
-        desk = Newsroom.founded(engine, "Filter desk").editing.editor
+        desk = Newsroom.of_house(engine, "Filterer").editing.editor
         key = access.create_key(engine, desk, label="test", environment="test").key
     with served(url, {**keys, "editor": key}) as small:
         filters.made(small)
     with opened(url) as engine:
-        _edges(Newsroom.founded(engine, 'Édge "desk" \\ \U0001f40e'))
+        Newsroom.founded(engine, _EDGY, house=False)
+        _edges(Newsroom.of_house(engine, _EDGY))
+        _used_at_the_end_of_time(engine)
     return keys
+
+
+def _used_at_the_end_of_time(engine: Engine) -> None:
+    """Let no question change what the next one finds: when its key was used last."""
+    table = tables.metadata.tables["key_use"]
+    with engine.begin() as connection:
+        connection.execute(table.update().values(used_at="9999-12-31T23:59:00.000000Z"))
 
 
 def _edges(desk: Newsroom) -> None:
@@ -98,7 +113,7 @@ def _edges(desk: Newsroom) -> None:
 def _dated(desk: Newsroom) -> None:
     desk.commit(
         *(
-            {"addTransfer": {"title": f"Of {date}", "occurred": date, "externalRef": date}}
+            {"addTransfer": {"title": f"Of {date}", "occurred": date, "externalRef": f"of {date}"}}
             for date in DATES
         ),
         *({"addCitation": {"kind": "DATASET", "title": date, "published": date,
