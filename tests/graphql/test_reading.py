@@ -573,6 +573,8 @@ _ID = re.compile(
 )
 _INSTANT = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"')
 _CURSOR = re.compile(r'"[0-9a-f]{40,}"')
+_USED = re.compile(r'("lastUsedAt": )(?:null|"[^"]+")')
+"""A key that asks was used within the second, or it is written down already."""
 
 
 def comparable(answer: Any) -> Any:
@@ -580,6 +582,7 @@ def comparable(answer: Any) -> Any:
     text = json.dumps(answer, ensure_ascii=False)
     order = {one: number for number, one in enumerate(sorted(set(_ID.findall(text))))}
     text = _ID.sub(lambda match: f"{match[0].partition('_')[0]} {order[match[0]]}", text)
+    text = _USED.sub(r'\1"a moment ago"', text)
     return json.loads(_CURSOR.sub('"cursor"', _INSTANT.sub('"instant"', text)))
 
 
