@@ -38,6 +38,7 @@ from app.settings import Settings, listed
 from app.store.access_log import AccessLog
 from app.store.budgets import Budgets
 from app.store.database import URL, open_engine, parse_url
+from app.store.dossiers import reading
 from app.store.log_engine import open_log_engine
 from app.store.migrations import require_migrated
 from app.store.reader import Reader, log_size, open_reader
@@ -124,8 +125,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         require_migrated(database)
-        for newsroom in unknown_newsrooms(database, read_rules(settings.oidc_roles)):
-            logger.warning("a rule of CORRIGENDA_OIDC_ROLES names no newsroom", newsroom=newsroom)
+        await asyncio.to_thread(_warn_of_rules, settings, url)
         await reader.start()
         try:
             await asyncio.to_thread(keeper.start)
@@ -232,6 +232,17 @@ def _people(settings: Settings, reader: Reader, database: Any) -> People | None:
     keys = {one: IssuerKeys(one, outgoing, seconds=settings.oidc_keys_seconds) for one in issuers}
     tokens = Tokens(keys, settings.expected_of_tokens())
     return People(tokens, read_rules(settings.oidc_roles), reader, database)
+
+
+def _warn_of_rules(settings: Settings, url: URL) -> None:
+    """Tell of the newsrooms that rules name and that are not there, or not yet."""
+    rules = read_rules(settings.oidc_roles) if listed(settings.oidc_issuers) else ()
+    if rules:
+        with reading(url) as connection:
+            for newsroom in unknown_newsrooms(connection, rules):
+                logger.warning(
+                    "a rule of CORRIGENDA_OIDC_ROLES names no newsroom", newsroom=newsroom
+                )
 
 
 def _answering(

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import secrets as dice
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from app.domain import access, ids, keys
-from app.domain.codes import Action, ReasonCode, RecordState, Role
+from app.domain.codes import Action, ReasonCode, Role
 from app.domain.decisions import Editing
 from app.domain.errors import Forbidden, InvalidValue
 from app.domain.operations import Reason
-from app.domain.permissions import Act, allowed
-from app.domain.records import Record, Step
+from app.domain.permissions import allowed
+from app.domain.records import Step
 from app.domain.reverting import Made
 from app.store import access as stored
 from app.store.database import Connection
-from app.store.ledger import AccessRows
+from app.store.ledger import AccessRows, instant_text
 
 AS_THEY_STAND: Final = Reason(
     ReasonCode.INITIAL_ENTRY,
@@ -85,7 +85,6 @@ def decide(  # noqa: PLR0913 - the clock, the ids and the secrets are the caller
     # Not every database can be asked for any text; what is no id names nothing.
     named = {str(given.get("id")) for _, given, _ in change.operations if _is_id(given.get("id"))}
     held = stored.held(connection, named, of=editing.editor)
-    _require_standing(held, editing)
     decided = access.decide(change, held, editing, allot=allot, now=now)
     made = {
         key_id: secrets.get(ref or "")
@@ -104,42 +103,31 @@ def _is_id(text: object) -> bool:
     return True
 
 
-def require_standing(connection: Connection, editing: Editing) -> None:
-    """Raise `Forbidden` for whoever lost the role or the key while an edit waited for its turn.
+def require_standing(connection: Connection, editing: Editing, now: datetime) -> Editing:
+    """Return who edits, in the role of now; raise `Forbidden` for whoever lost a power meanwhile.
 
     From here to the end of the transaction nobody can take it away: what the log shows after
-    a change of access is never by the power that the change took.
+    a change of access is never by the power that the change took. Whom a change itself enters
+    is not there yet.
     """
     stored.share_access(connection)
-    now = stored.standing(connection, editing.editor, editing.key)
-    if now is None:
-        raise AssertionError("whoever edits was entered")
-    acts = allowed(Role(now["role"]), is_house=now["house"], scopes=editing.scopes)
-    is_shut = bool(editing.key) and not now["opens"]
-    if not now["acts"] or is_shut or editing.acts - acts:
-        raise Forbidden(_LOST)
+    held = stored.standing(connection, editing.editor, editing.key)
+    if held is None:
+        return editing
+    role = Role(held["role"])
+    acts = allowed(role, is_house=held["house"], scopes=editing.scopes)
+    is_gone = held["retired_at"] is not None or bool(editing.acts - acts)
+    is_another = bool(editing.identity) and held["identity"] != editing.identity
+    if is_gone or is_another or (editing.key and not _opens(held, now)):
+        raise Forbidden("your role or key was changed a moment ago; ask again")
+    return replace(editing, role=role)
 
 
-def _require_standing(held: Mapping[str, Record], editing: Editing) -> None:
-    """Raise `Forbidden` for whoever lost the role or the key while the change waited for the lock.
-
-    Else one that was sent off in time would undo what takes the power to make it. Whom the
-    change itself enters is not held yet.
-    """
-    actor, key = held.get(editing.editor), held.get(editing.key)
-    has_lost = actor is not None and bool(editing.acts - _acts_now(actor, held, editing))
-    if has_lost or (editing.key and (key is None or key.state is not RecordState.ACTIVE)):
-        raise Forbidden(_LOST)
-
-
-_LOST: Final = "your role or key was changed a moment ago; ask again"
-
-
-def _acts_now(actor: Record, held: Mapping[str, Record], editing: Editing) -> frozenset[Act]:
-    if actor.state is not RecordState.ACTIVE:
-        return frozenset()
-    house = held[actor.fields["newsroom"]].fields["house"]
-    return allowed(Role(actor.fields["role"]), is_house=house, scopes=editing.scopes)
+def _opens(held: stored.Row, now: datetime) -> bool:
+    """Whether a key still is one; a rotation ends the old one at a time, which may be at once."""
+    if held["key"] is None or held["revoked_at"] is not None:
+        return False
+    return held["expires_at"] is None or held["expires_at"] > instant_text(now)
 
 
 def refs_again(body: Mapping[str, Any], made: Sequence[Made]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
@@ -19,7 +19,7 @@ from app.domain.warnings import (
     part_warnings,
     touched_fields,
 )
-from app.store.database import Connection
+from app.store.database import BrokenOff, Connection
 from app.store.records import (
     load_claims_about,
     load_claims_resting,
@@ -176,15 +176,23 @@ def _items_above(
     return {**load_parents(connection, "item", "broader", items | beyond), **own}
 
 
-def refuse_taken_external_refs(connection: Connection, steps: Sequence[Step]) -> None:
+def refuse_taken_external_refs(
+    connection: Connection, steps: Sequence[Step], *, looked_for: Collection[str] = ()
+) -> None:
     """Raise `Refused` where a newsroom gave an external reference to another record."""
-    faults = taken_by_others(connection, steps)
+    faults = taken_by_others(connection, steps, looked_for=looked_for)
     if faults:
         raise Refused(faults)
 
 
-def taken_by_others(connection: Connection, steps: Sequence[Step]) -> tuple[ExternalRefTaken, ...]:
-    """Return where a newsroom gave an external reference to another record."""
+def taken_by_others(
+    connection: Connection, steps: Sequence[Step], *, looked_for: Collection[str] = ()
+) -> tuple[ExternalRefTaken, ...]:
+    """Return where a newsroom gave an external reference to another record.
+
+    `looked_for` are the records that are added because nobody had their references. Raises
+    `BrokenOff` where somebody has by now: the edit is decided anew, and finds that record.
+    """
     holders, wanted = _holders(steps)
     faults = [
         _taken(step, holder.record_id)
@@ -194,9 +202,10 @@ def taken_by_others(connection: Connection, steps: Sequence[Step]) -> tuple[Exte
     stepped = {step.record_id for step in steps}
     for (kind, newsroom), by_ref in _by_newsroom(wanted).items():
         taken = taken_external_refs(connection, kind, newsroom, by_ref)
-        faults.extend(
-            _taken(by_ref[ref], holder) for ref, holder in taken.items() if holder not in stepped
-        )
+        others = {ref: holder for ref, holder in taken.items() if holder not in stepped}
+        if any(by_ref[ref].record_id in looked_for for ref in others):
+            raise BrokenOff
+        faults.extend(_taken(by_ref[ref], holder) for ref, holder in others.items())
     return tuple(faults)
 
 

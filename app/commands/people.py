@@ -20,7 +20,7 @@ from app.domain.permissions import Act, Reach
 from app.domain.role_rules import Grant, RoleRule
 from app.domain.tokens import Person
 from app.store import access
-from app.store.database import Connection, Engine
+from app.store.database import Connection, Engine, write_transaction
 from app.store.ledger import Clock
 
 logger = structlog.get_logger(__name__)
@@ -49,14 +49,19 @@ def settle(engine: Engine, person: Person, grant: Grant, *, clock: Clock = utc_n
             _give(engine, held["id"], person, grant, by=by, clock=clock)
 
 
-def unknown_newsrooms(engine: Engine, rules: Sequence[RoleRule]) -> list[str]:
+def confirm(engine: Engine, person: Person) -> None:
+    """Note a newer token that says the same as before: from now on older ones change nothing."""
+    with write_transaction(engine) as connection:
+        access.take_word(connection, person.identity, person.issued_at)
+
+
+def unknown_newsrooms(connection: Connection, rules: Sequence[RoleRule]) -> list[str]:
     """Return the newsrooms that rules speak of and the ledger does not have, each once."""
-    with engine.connect() as connection:
-        return [
-            one
-            for one in dict.fromkeys(rule.grant.newsroom for rule in rules)
-            if access.find_newsroom(connection, one) is None
-        ]
+    return [
+        one
+        for one in dict.fromkeys(rule.grant.newsroom for rule in rules)
+        if access.find_newsroom(connection, one) is None
+    ]
 
 
 def _actor(connection: Connection, person: Person) -> str | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from app.commands.changing_access import require_standing
 from app.commands.idempotent import earlier_answer, keyed_by, remember
 from app.commands.sealing import revisions_subtree, seal, seal_headers
 from app.commands.submit import (
@@ -378,7 +379,8 @@ def _decided(  # noqa: PLR0913, PLR0917 - what is decided, by whom and when
     """Write a decision other than accepting: an entry of its own, and the state it brings."""
     kind = _KINDS[state]
     digest = store.draft_of(connection, held.id, held.revision).digest
-    appended = _append(connection, request.editing, held, state, note, digest, clock)
+    editing = require_standing(connection, request.editing, clock())
+    appended = _append(connection, editing, held, state, note, digest, clock)
     at = appended.recorded_at
     _tell(connection, request, held.id, held.revision, kind, at, position=appended.position)
     store.move(

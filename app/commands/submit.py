@@ -337,6 +337,7 @@ def _carry_out(
         _enter_what_stands(connection, submission, clock)
         if submission.word is not None:
             changing_access.take_word(connection, submission.word)
+        submission = _as_they_stand(connection, submission, clock)
     decided = _decide(connection, submission, parsed, clock)
     if decided.upserts and not decided.steps:
         return _nothing_written(connection, asked, decided, clock)
@@ -344,8 +345,9 @@ def _carry_out(
         *decided.warnings,
         *_warnings(connection, decided),
     )
-    if submission.kind is not ChangesetKind.ACCESS:
-        changing_access.require_standing(connection, submission.editing)
+    if not isinstance(parsed, access.Change):
+        # Not before the records are locked: who waits for those keeps nobody from revoking a key.
+        submission = _as_they_stand(connection, submission, clock)
     prepared = _prepare(submission, parsed, decided, _changeset_id(clock()))
     appended = append(connection, prepared, clock)
     refs, failures = decided.refs, decided.failures
@@ -373,6 +375,11 @@ def _carry_out(
         upserts=decided.upserts,
         keys={} if decided.access is None else decided.access.keys,
     )
+
+
+def _as_they_stand(connection: Connection, submission: Submission, clock: Clock) -> Submission:
+    editing = changing_access.require_standing(connection, submission.editing, clock())
+    return replace(submission, editing=editing)
 
 
 def _warnings(connection: Connection, decided: _Decided) -> tuple[Caution, ...]:
@@ -645,7 +652,7 @@ def _decide_operations(connection: Connection, submission: Submission, parsed: C
     if failures:
         raise Refused(failures)
     steps = decide(operations, world, submission.editing, gaps) if operations else ()
-    evidence.refuse_taken_external_refs(connection, steps)
+    evidence.refuse_taken_external_refs(connection, steps, looked_for=_looked_for(parsed, present))
     return _Decided(
         steps,
         world.records,
@@ -676,6 +683,11 @@ def _pointed_at_what_is_there(
     refs = {ref: names.get(record_id, record_id) for ref, record_id in parsed.refs.items()}
     operations = pointed_at(parsed.operations, names)
     return replace(parsed, operations=operations, refs=refs), set(names.values())
+
+
+def _looked_for(parsed: Commit, present: Mapping[str, Record]) -> frozenset[str]:
+    """Return the ids of the records that upserts are to add."""
+    return frozenset(one.id for one in upserts_of(parsed.operations) if one.id not in present)
 
 
 def _settled(
@@ -720,7 +732,9 @@ def _decide_what_can_be(  # noqa: PLR0913, PLR0917 - what an edit is decided by
         world,
         submission.editing,
         gaps=gaps,
-        last=lambda steps: evidence.taken_by_others(connection, steps),
+        last=lambda steps: evidence.taken_by_others(
+            connection, steps, looked_for=_looked_for(parsed, world.records)
+        ),
     )
     upserts = _upserted(parsed.operations, kept.operations, settled)
     if not kept.steps and not upserts:

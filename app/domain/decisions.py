@@ -40,7 +40,8 @@ class Editing:
 
     `is_house` says that the newsroom is the ledger's own. `on_behalf_of` is another
     newsroom whose words are entered. `key` is the id of the key that was shown, empty
-    at the command line; `scopes` are the acts that the key is confined to. `enters_only`
+    at the command line; `scopes` are the acts that the key is confined to; `identity` is that
+    of a person whom an issuer vouches for. `enters_only`
     says that nobody of that other newsroom asked for it: what it said already stays its own.
     """
 
@@ -52,6 +53,7 @@ class Editing:
     on_behalf_of: str | None = None
     key: str = ""
     scopes: frozenset[Act] | None = None
+    identity: str = ""
     enters_only: bool = False
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import orjson
 from graphql import FieldNode, GraphQLObjectType, get_named_type
@@ -36,6 +36,8 @@ from app.store.payloads import PROPOSAL, REFUSED, WRITTEN
 from app.store.plan import MOMENT, moment_parameter
 from app.store.read_limits import READ_TIMEOUT_S, read_limits
 from app.store.reading import Moment, Scope
+
+T = TypeVar("T")
 
 Finished: TypeAlias = dict[str, orjson.Fragment]
 
@@ -93,7 +95,7 @@ class Editing:
         of: str = "CommitPayload",
     ) -> orjson.Fragment:
         payload = _Payload(context, nodes, self._read_timeout, of=of)
-        payload.check()
+        await payload.check()
         try:
             outcome = await asyncio.to_thread(
                 submit, self._database, submission, preview=payload.preview
@@ -147,7 +149,7 @@ class Editing:
         command: Callable[..., proposals.Answer],
     ) -> orjson.Fragment:
         payload = _Payload(context, nodes, self._read_timeout, of="ProposalPayload")
-        payload.check()
+        await payload.check()
         request = proposals.Request(
             given,
             context.viewer.editor,
@@ -207,13 +209,17 @@ class _Payload:
         sets = [node.selection_set for node in nodes]
         return self._operation.collect(sets, of, self._context.variables)
 
-    def check(self) -> None:
+    async def check(self) -> None:
         """Raise what is wrong with the arguments of the selection before anything is written."""
-        if self._plan is not None:
-            self._plan.values(self._context.variables, {})
-        errors = self._table_part_of_errors()
-        if errors:
-            self._made(errors, Scope("head", "head", Moment())).values(self._context.variables, {})
+        await self._planned(self._checked)
+
+    def _checked(self) -> None:
+        for plan in (self._plan, self._plan_of_errors):
+            if plan is not None:
+                plan.values(self._context.variables, {})
+
+    async def _planned(self, plan: Callable[[], T]) -> T:
+        return await self._context.engine.planned(self._context.asked, plan)
 
     # --- written, or tried -----------------------------------------------------
 
@@ -302,6 +308,12 @@ class _Payload:
         scope = Scope("head", "head", Moment(moment_parameter()))
         return self._made(planned, scope) if planned else None
 
+    @cached_property
+    def _plan_of_errors(self) -> Plan | None:
+        """How the records that errors are about are read, None where nobody asks for them."""
+        planned = self._table_part_of_errors()
+        return self._made(planned, Scope("head", "head", Moment())) if planned else None
+
     def _made(self, planned: Selections, scope: Scope) -> Plan:
         engine = self._context.engine
         return make_plan(
@@ -329,9 +341,8 @@ class _Payload:
         errors, shown = self._table_part_of_errors(), self._read_selections()
         members: Sequence[tuple[str, bytes]] = ()
         if errors or shown:
-            plan = self._made(
-                {**shown, **errors}, Scope("head", "head", Moment(moment_parameter()))
-            )
+            scope = Scope("head", "head", Moment(moment_parameter()))
+            plan = await self._planned(lambda: self._made({**shown, **errors}, scope))
             given = {**_about(proposal, None), REFUSED: _listed(concerned)}
             members, _ = await self._context.engine.run(plan, self._context.asked, given)
         known = _by_place(concerned, [one for one in members if one[0] in errors])
@@ -374,10 +385,9 @@ class _Payload:
 
     async def _known_of(self, refusals: Sequence[Refusal]) -> dict[int, dict[str, Any]]:
         """Return what the tables know about the records of the refusals, by place."""
-        selected, concerned = self._table_part_of_errors(), _concerned(refusals)
-        if not selected:
+        plan, concerned = self._plan_of_errors, _concerned(refusals)
+        if plan is None:
             return {}
-        plan = self._made(selected, Scope("head", "head", Moment()))
         given = {REFUSED: _listed(concerned)}
         members, _ = await self._context.engine.run(plan, self._context.asked, given)
         return _by_place(concerned, members)

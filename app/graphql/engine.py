@@ -361,10 +361,7 @@ class Engine:
         shape = shape_of(asked.operation, asked.variables)
         is_planned = shape in asked.plans
         plan = partial(asked.plans.get, shape, lambda: self._shaped(asked))
-        if is_planned or self._is_planned_at_once(asked):
-            shaped = plan()
-        else:
-            shaped = await self.aside.run(plan)
+        shaped = plan() if is_planned else await self.planned(asked, plan)
         is_new = asked.is_new or not is_planned
         cost = self._affordable(shaped.cost, asked)
         if shaped.plan is None:
@@ -375,11 +372,13 @@ class Engine:
         finished = {key: orjson.Fragment(value) for key, value in members}
         return await self._execute_mixed(asked, finished, position, cost, is_new=is_new)
 
-    def _is_planned_at_once(self, asked: Asked) -> bool:
-        """Whether planning takes so little that others can wait for it."""
+    async def planned(self, asked: Asked, plan: Callable[[], T]) -> T:
+        """Return what `plan` makes: beside the loop, unless it takes so little that others wait."""
         if len(asked.source) > SHORT:
-            return False
-        return estimate(asked.operation, asked.variables).subselects <= FEW
+            return await self.aside.run(plan)
+        if estimate(asked.operation, asked.variables).subselects > FEW:
+            return await self.aside.run(plan)
+        return plan()
 
     def _worth_planning(self, asked: Asked) -> Cost:
         """Return the cost of this shape; raise `OverLimit` before the work of planning."""

@@ -88,7 +88,7 @@ async def known_by(reader: Reader, identity: str) -> Known | None:
     if row is None:
         return None
     editor, name, role, newsroom, retired_at, newsroom_name, house, settled_at = row
-    editing = Editing(editor, newsroom, Role(role), name, is_house=bool(house))
+    editing = Editing(editor, newsroom, Role(role), name, is_house=bool(house), identity=identity)
     return Known(editing, role, newsroom_name, retired_at is not None, settled_at)
 
 

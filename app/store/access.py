@@ -87,9 +87,12 @@ def share_access(connection: Connection) -> None:
 _STANDING: Final = (
     sa.select(
         _editor.c.role,
+        _editor.c.identity,
+        _editor.c.retired_at,
         _newsroom.c.house,
-        sa.case((_editor.c.retired_at.is_(None), 1), else_=0).label("acts"),
-        sa.case((_key.c.id.is_not(None) & _key.c.revoked_at.is_(None), 1), else_=0).label("opens"),
+        _key.c.id.label("key"),
+        _key.c.revoked_at,
+        _key.c.expires_at,
     )
     .join_from(_editor, _newsroom, _editor.c.newsroom == _newsroom.c.id)
     .outerjoin(_key, _key.c.id == sa.bindparam("key", type_=sa.Text()))
@@ -98,7 +101,7 @@ _STANDING: Final = (
 
 
 def standing(connection: Connection, editor: str, key: str) -> Row | None:
-    """Return an editor's role and house as they are now; `acts`: not retired; `opens`: the key."""
+    """Return an editor as it is now, and what ends the key; None of one not entered yet."""
     return connection.execute(_STANDING, {"editor": editor, "key": key}).mappings().first()
 
 
@@ -135,11 +138,15 @@ def write(
     """
     kind = kind_name(step.record_id)
     table = _T[kind]
-    columns = {**to_columns(kind, step.fields), "version": step.version, "entered": position}
+    columns: dict[str, Any] = {"version": step.version, "entered": position}
     if not is_there:
+        columns |= to_columns(kind, step.fields)
         given = columns if digest is None else {**columns, "digest": digest}
         connection.execute(table.insert(), {"id": step.record_id, **given})
         return
+    if step.before is not None:
+        # No others: the role that serves may not write those that never change.
+        columns |= {column_name(one.field): step.fields.get(one.field) for one in step.changes}
     connection.execute(
         table.update()
         .where(table.c.id == step.record_id, table.c.version == step.version - 1)

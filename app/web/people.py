@@ -11,15 +11,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from app.commands.people import settle
+import structlog
+
+from app.commands.people import confirm, settle
 from app.domain.decisions import Editing
-from app.domain.errors import Forbidden, Refused
+from app.domain.errors import Forbidden, Refused, Unready
 from app.domain.role_rules import Grant, RoleRule, granted
 from app.domain.tokens import Person
 from app.reads.holders import Known, known_by
 from app.reads.tokens import Tokens
 from app.store.database import Engine
 from app.store.reader import Reader
+
+logger = structlog.get_logger(__name__)
 
 
 class People:
@@ -33,6 +37,7 @@ class People:
         self._reader = reader
         self._engine = engine
         self._settling: dict[str, asyncio.Task[None]] = {}
+        self._confirming: dict[str, asyncio.Task[None]] = {}
 
     async def editing_of(self, token: str) -> Editing:
         """Return the editor whom a token speaks of.
@@ -54,6 +59,8 @@ class People:
         if known is None or (not known.has(grant) and _is_newer(person, known)):
             await self._settle(person, grant)
             known = await known_by(self._reader, person.identity)
+        elif known.has(grant) and _is_newer(person, known):
+            self._confirm(person)
         return _granted(known, grant)
 
     async def _settle(self, person: Person, grant: Grant) -> None:
@@ -62,6 +69,11 @@ class People:
         try:
             # One who goes away must not end it for the others.
             await asyncio.shield(running)
+        except Unready:
+            logger.warning("a person's role cannot be settled: the ledger takes no writes")
+            raise Forbidden(
+                "your role cannot be settled now, as this ledger takes no writes; ask again later"
+            ) from None
         except Refused:
             raise Forbidden(
                 "your account has no role here: it could not be entered, and the operator's log "
@@ -74,6 +86,20 @@ class People:
         self._settling[person.identity] = running
         return running
 
+    def _confirm(self, person: Person) -> None:
+        """Note a newer token, once, and beside the request: its answer does not hang on that."""
+        if person.identity not in self._confirming:
+            noting = asyncio.create_task(self._confirmed(person))
+            self._confirming[person.identity] = noting
+            noting.add_done_callback(lambda _: self._confirming.pop(person.identity, None))
+
+    async def _confirmed(self, person: Person) -> None:
+        try:
+            await asyncio.to_thread(confirm, self._engine, person)
+        except Exception:
+            # The next request tries again.
+            logger.exception("a newer token cannot be noted")
+
 
 def _entered_here(person: Person, known: Known | None) -> Editing:
     if known is None:
@@ -85,7 +111,7 @@ def _entered_here(person: Person, known: Known | None) -> Editing:
 
 
 def _is_newer(person: Person, known: Known) -> bool:
-    """Whether a token is newer than the one that settled the role.
+    """Whether a token is newer than the newest one that told the role.
 
     No other one changes it: two that say different roles would change it at every request,
     each by an entry of the log, and one that was issued before a role was taken away would

@@ -28,6 +28,7 @@ from app.store.database import write_transaction
 from app.store.dossiers import reading
 from app.store.reader import open_reader
 from tests.checks import everything_holds
+from tests.driver import Newsroom
 from tests.reads.columns import unguarded
 
 T = tables.metadata.tables
@@ -313,16 +314,21 @@ def test_nobody_is_found_under_a_name_that_is_another_s_id(engine: Engine, ann: 
     assert f"Ann ({ann}) is retired" in refusal(create_key, engine, ann)[1]
 
 
-@pytest.mark.parametrize("what", ["role", "editor", "key"])
+@pytest.mark.parametrize("what", ["role", "editor", "key", "rotated", "identity"])
 def test_who_lost_a_power_meanwhile_has_it_no_more_behind_the_lock(
     engine: Engine, ann: str, what: str
 ) -> None:
     """A change that waited for the one that takes the power away is decided after it."""
-    access.revise_editor(engine, ann, role="ADMIN")
+    access.revise_editor(engine, ann, role="ADMIN", identity="https://issuer.example|ann")
     key = create_key(engine, ann).id
     with engine.connect() as connection:
         house = stored.newsrooms(connection)[0]["id"]
     asking = Editing(ann, house, Role.ADMIN, "Ann", is_house=True, key=key)
+    if what == "identity":
+        asking = replace(asking, key="", identity="https://issuer.example|ann")
+    desk = Newsroom(engine, asking)
+    horses = desk.add_transfer(quantity=30)
+    asked = desk.propose(desk.setting(horses, quantity=24)).proposal or ""
     again = {"addEditor": {"newsroom": house, "name": "Ann again", "role": "ADMIN"}}
     waiting = [
         Submission(_body(again), asking, ChangesetKind.ACCESS),
@@ -333,6 +339,10 @@ def test_who_lost_a_power_meanwhile_has_it_no_more_behind_the_lock(
         access.revise_editor(engine, ann, role="READER")
     elif what == "editor":
         access.retire_editor(engine, ann)
+    elif what == "identity":
+        access.revise_editor(engine, ann, identity="https://issuer.example|bo")
+    elif what == "rotated":
+        access.rotate_key(engine, key, environment="test", overlap_s=0)
     else:
         access.revoke_key(engine, key)
 
@@ -340,7 +350,27 @@ def test_who_lost_a_power_meanwhile_has_it_no_more_behind_the_lock(
     for one in waiting:
         with pytest.raises(Forbidden, match="changed a moment ago"):
             submit(engine, one)
+    for decision in ("REJECT", "RETURN", "ACCEPT"):
+        with pytest.raises(Forbidden, match="changed a moment ago"):
+            desk.review(asked, decision, "Why not.", four_eyes=False)
+    with pytest.raises(Forbidden, match="changed a moment ago"):
+        desk.withdraw(asked)
     assert _head(engine) == before
+    everything_holds(engine)
+
+
+def test_an_entry_names_the_role_that_holds_where_it_stands(engine: Engine, ann: str) -> None:
+    """An EDITOR who became ADMIN while the edit waited stands behind that as an ADMIN."""
+    with engine.connect() as connection:
+        house = stored.newsrooms(connection)[0]["id"]
+    asking = Editing(ann, house, Role.EDITOR, "Ann", is_house=True)
+    access.revise_editor(engine, ann, role="ADMIN")
+
+    Newsroom(engine, asking).add_actor()
+
+    with engine.connect() as connection:
+        query = sa.select(T["changeset"].c.role).order_by(T["changeset"].c.position.desc())
+        assert connection.execute(query).scalars().first() == Role.ADMIN
 
 
 def _body(operation: Any) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from app.commands import submit as submitting
 from app.commands.submit import Outcome
-from app.domain.codes import Role
+from app.domain.codes import ErrorPolicy, Role
 from app.reads.checking import check
 from app.store.dossiers import reading
 from tests.driver import NOTE, Newsroom, T, heads, refusals, refused
@@ -281,6 +282,28 @@ def test_eight_syncs_at_once_make_one_record_of_each(newsroom: Newsroom) -> None
     with newsroom.engine.connect() as connection:
         newest = connection.execute(sa.select(sa.func.max(T["transfer"].c.version))).scalar_one()
     assert newest == len(newsroom.quantities(outcomes[0].refs["#t"]))
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("policy", list(ErrorPolicy))
+def test_what_somebody_adds_between_look_up_and_decision_is_found(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch, policy: ErrorPolicy
+) -> None:
+    """PostgreSQL lets another editor's add in there; on SQLite a writer is alone."""
+    other, locked = newsroom.colleague("Bo"), submitting.lock_records
+    added = {"addActor": {"name": "Russia", "kind": "STATE", "externalRef": "A1"}}
+
+    def add_first(*given: Any) -> None:
+        monkeypatch.setattr(submitting, "lock_records", locked)
+        other.commit(added)
+        locked(*given)
+
+    monkeypatch.setattr(submitting, "lock_records", add_first)
+    outcome = newsroom.commit(state("A1"), policy=policy)
+
+    assert newsroom.counts()["record"] == 1
+    assert [str(one.result) for one in outcome.upserts] == ["UNCHANGED"]
+    assert outcome.failures == ()
 
 
 def test_an_add_and_an_upsert_of_one_reference_make_one_record(newsroom: Newsroom) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import sqlite3
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -16,7 +19,14 @@ from sqlalchemy import Engine
 
 from app import cli
 from app.commands import access
+from app.commands.people import settle
 from app.domain.codes import Role
+from app.domain.decisions import Editing
+from app.domain.role_rules import Grant
+from app.domain.tokens import Person
+from app.reads.holders import known_by
+from app.store.database import parse_url
+from app.store.reader import open_reader
 from app.store.scrubbing import TOUCHED, scrub
 from app.store.tables import LEDGER_TABLES, metadata
 from tests import commanding
@@ -293,10 +303,76 @@ def test_the_role_that_serves_can_edit_and_redact(postgres_url: str, serving_rol
         Newsroom(engine, admin.editing).review(asked or "", "ACCEPT", MARKER, revision=2)
         served.withdraw(served.propose(served.setting(horses, title=f"Of {MARKER}")).proposal or "")
         Newsroom(engine, admin.editing).redact(horses)
+        person = Person("https://issuer.example", secrets.token_hex(4), "Pia", 1.0, {})
+        for issued_at, role in ((1.0, Role.READER), (2.0, Role.EDITOR), (1.5, Role.ADMIN)):
+            word = replace(person, issued_at=issued_at)
+            settle(engine, word, Grant(admin.editing.newsroom, role))
+        _access_is_changed(engine, admin.editing)
+    assert asyncio.run(known(as_role(postgres_url, serving_role), person)) == (Role.EDITOR, 2.0)
 
     with opened(postgres_url) as engine:
         assert Newsroom(engine, desk.editing).held(horses, "title") == "[redacted]"
         everything_holds(engine)
+
+
+def test_a_server_needs_no_more_than_that_role(
+    postgres_url: str, serving_role: str, tmp_path: Path
+) -> None:
+    """Edits, idempotency keys, budgets, the access log and the last use of a key."""
+    with opened(postgres_url) as engine:
+        desk = newsroom(engine)
+        by = access.By(desk.colleague(another("Eda"), Role.ADMIN).editing.editor)
+        editor = desk.editing.editor
+        key = access.create_key(engine, editor, label="k", environment="test", by=by).key
+    said = tmp_path / "server.log"
+    small = {"CORRIGENDA_KEY_BUDGET": "20000"}
+    with serving(as_role(postgres_url, serving_role), log=said, **small) as server:
+        given = {
+            "reason": {"code": "OTHER", "note": "A reason."},
+            "operations": [{"addActor": {"name": another("Actor"), "kind": "STATE"}}],
+            "idempotencyKey": another("key"),
+        }
+        for _ in "ab":
+            done = server.ask(ADD, {"input": given}, key)
+            assert done["data"]["commit"]["userErrors"] == []
+
+        def kept(table: str) -> int:
+            with psycopg.connect(postgres_url) as owner:
+                query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+                (found,) = owner.execute(query).fetchall()
+                return int(found[0])
+
+        for table in ("access_log", "key_use", "budget", "idempotency"):
+            eventually(partial(kept, table))
+    assert "permission denied" not in said.read_text()
+
+
+ADD = "mutation ($input: CommitInput!) { commit(input: $input) { userErrors { message } } }"
+
+
+def _access_is_changed(engine: Engine, admin: Editing) -> None:
+    """Let a server do whatever `changeAccess` can."""
+    by, name = access.By(admin.editor), another("Partner")
+    room = access.add_newsroom(engine, name, by=by)
+    bo = access.add_editor(engine, "Bo", newsroom=room, role="EDITOR", by=by)
+    access.revise_editor(engine, bo, name="Bo B.", role="ADMIN", identity=None, by=by)
+    key = access.create_key(engine, bo, label="Laptop", environment="test", by=by).id
+    again = access.rotate_key(engine, key, environment="test", overlap_s=60, by=by).id
+    access.revoke_key(engine, again, by=by)
+    access.retire_editor(engine, bo, by=by)
+    access.restore_editor(engine, bo, by=by)
+
+
+async def known(url: str, person: Person) -> tuple[Role, float | None]:
+    """Return role and newest token of a person, as a server reads them."""
+    reader = open_reader(parse_url(url), pool_size=1)
+    await reader.start()
+    try:
+        found = await known_by(reader, person.identity)
+    finally:
+        await reader.stop()
+    assert found is not None
+    return found.editing.role, found.settled_at
 
 
 def test_the_role_that_serves_can_change_nothing(postgres_url: str, serving_role: str) -> None:

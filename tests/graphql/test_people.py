@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from app.commands.access import (
     add_editor,
@@ -22,13 +23,17 @@ from app.commands.access import (
 )
 from app.commands.people import settle
 from app.domain.codes import Role
+from app.domain.errors import ReadOnly
 from app.domain.role_rules import Grant
 from app.domain.tokens import Person
+from app.store.database import LOCK_TIMEOUT_S, write_transaction
+from app.web import people
 from tests.databases import KINDS
 from tests.driver import opened
 from tests.graphql.asking import COMMIT, NOTE, Ledger, served
 from tests.graphql.conftest import Ledgers
 from tests.issuer import Issuer, issuer
+from tests.serving import eventually
 
 HOUSE = "Demo newsroom"
 ME = "{ viewer { authenticated name role editorId newsroomId keyId mayCommit } }"
@@ -188,6 +193,50 @@ def test_an_older_token_brings_no_role_back_in_another_process_or_after_a_restar
     assert (code, "log in again" in message, seen) == ("FORBIDDEN", True, "READER")
     assert changes == before
     assert raised == "EDITOR"
+
+
+def test_a_token_that_confirms_the_role_makes_older_ones_old(desk: Desk) -> None:
+    """The newest token that was shown decides, and not only the newest that changed something."""
+    now = int(time.time())
+    first, raised, confirming = (
+        desk.issuer.token("ann", groups=[group], iat=now - ago)
+        for group, ago in (("readers", 60), ("chiefs", 30), ("readers", 0))
+    )
+    assert desk.viewer(first)["role"] == "READER"
+    before = desk.access_changes()
+
+    assert desk.viewer(confirming)["role"] == "READER"
+    eventually(lambda: newest_token(desk) == now)
+
+    assert desk.refusal(raised)[0] == "FORBIDDEN"
+    assert desk.access_changes() == before
+
+
+def newest_token(desk: Desk) -> float:
+    with opened(desk.ledger.url) as engine, engine.connect() as connection:
+        return connection.execute(sa.text("SELECT issued_at FROM issuer_word")).scalar_one()
+
+
+def test_while_nothing_can_be_written_a_new_person_is_told_so(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that is served read-only still answers those whom it knows."""
+    known = desk.issuer.token("ann", groups=["readers"], iat=int(time.time()) - 60)
+    desk.viewer(known)
+
+    def refuse(*_: Any) -> None:
+        raise ReadOnly("the database is not what was published of it")
+
+    monkeypatch.setattr(people, "settle", refuse)
+
+    for token in (
+        desk.issuer.token("bob", groups=["readers"]),
+        desk.issuer.token("ann", groups=["desk"]),
+    ):
+        code, message = desk.refusal(token)
+        assert code == "FORBIDDEN"
+        assert "takes no writes" in message
+    assert desk.viewer(known)["role"] == "READER"
 
 
 def test_of_two_tokens_in_two_processes_at_once_the_newer_one_decides(desk: Desk) -> None:
@@ -398,6 +447,18 @@ def test_a_rule_for_a_newsroom_that_is_not_there_is_told_at_the_start(
     (told,) = [one for one in capsys.readouterr().out.splitlines() if "OIDC_ROLES" in one]
     assert "names no newsroom" in told
     assert "Baltik Wire" in told
+
+
+def test_a_server_with_rules_starts_beside_a_writer(ledgers: Ledgers) -> None:
+    """A dossier that is being loaded holds the write lock for as long as it takes."""
+    with ExitStack() as stack:
+        one = stack.enter_context(issuer())
+        url, keys = stack.enter_context(ledgers.copied("sqlite", filled=False))
+        with opened(url) as engine, write_transaction(engine):
+            started = time.monotonic()
+            ledger = stack.enter_context(served(url, keys, **one.settings(RULES)))
+            assert ledger.ask("{ actors { totalCount } }", role="reader")
+            assert time.monotonic() - started < LOCK_TIMEOUT_S
 
 
 def test_a_token_that_comes_by_get_is_taken_too_and_its_answer_is_private(quiet: Desk) -> None:
