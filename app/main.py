@@ -333,7 +333,7 @@ def _documents(settings: Settings, engine: Engine) -> Documents:
     places = [place.strip() for place in settings.trusted_documents.split(",") if place.strip()]
     given = [one for place in places for one in read_manifest(Path(place))]
     # Our own were validated when the release was made.
-    require_valid(given, engine.fault_of)
+    require_valid(given, engine.documents.fault_of)
     return Documents(
         [*own_documents(), *given],
         room=settings.persisted_query_bytes,

@@ -1,4 +1,4 @@
-"""Answering documents: parsed and validated once, planned once, run as one SELECT.
+"""Answering documents: prepared once, planned once, run as one SELECT.
 
 An operation whose fields the tables answer never meets the executor: its plan
 is bound, run, and the database's JSON is sent. Whatever else it holds
@@ -9,7 +9,7 @@ finds the finished JSON of the other fields in its context.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -21,15 +21,11 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLField,
-    GraphQLSyntaxError,
-    NoFragmentCyclesRule,
     OperationType,
     assert_valid_schema,
     execute,
     get_named_type,
     get_variable_values,
-    parse,
-    validate,
 )
 from graphql.execution.values import VariableValues
 
@@ -43,7 +39,6 @@ from app.domain.errors import (
     WrongRequest,
 )
 from app.domain.limits import DEFAULTS, Limits
-from app.domain.permissions import Act
 from app.graphql.answering import (
     ERRORS_SHOWN,
     Answer,
@@ -58,14 +53,14 @@ from app.graphql.compile import (
     Operation,
     Plan,
     make_plan,
-    operations_of,
     read_of,
     shape_of,
 )
 from app.graphql.cost import Cost, estimate
-from app.graphql.demand import Demand, check_text, check_variables
-from app.graphql.remembering import Kept, Shelf
-from app.graphql.rules import acts_of, refusal_for
+from app.graphql.demand import check_text, check_variables
+from app.graphql.preparing import PreparedDocuments
+from app.graphql.remembering import EMPTY, Kept, Shelf
+from app.graphql.rules import refusal_for
 from app.graphql.schema import Executor, build_schema, core_schema
 from app.graphql.viewer import Viewer
 from app.reads.log import LogReading
@@ -78,12 +73,6 @@ logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-DOCUMENTS_KEPT: Final = 300_000
-"""Characters of the documents that are kept; parsed, each takes about 90 bytes."""
-
-REFUSED_KEPT: Final = 200_000
-"""Characters of refused documents, and of what is answered to them, that are kept."""
-
 PLANS_KEPT: Final = 6_000_000
 """Characters of SQL of the plans that are kept; with its plan, each takes two to four bytes."""
 
@@ -95,9 +84,6 @@ FEW: Final = 5
 
 MANY: Final = 500
 """Values in the variables of a request from which on they are read in that thread as well."""
-
-_EMPTY: Final = 500
-"""What a document or a plan weighs that is hardly there."""
 
 ROOT_SCOPE: Final = Scope("head", "head", Moment())
 
@@ -117,18 +103,7 @@ class Shaped:
     @property
     def weight(self) -> int:
         """About how many characters of SQL it is."""
-        return _EMPTY + (0 if self.plan is None else len(self.plan.statement.sql))
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document that was parsed and validated, or the answer that tells what is wrong with it."""
-
-    operations: Mapping[str, Operation]
-    plans: Mapping[str, Shelf[Shaped]] = field(default_factory=dict)
-    acts: Mapping[str, frozenset[Act]] = field(default_factory=dict)
-    document: DocumentNode = field(default_factory=DocumentNode)
-    refused: Answer | None = None
+        return EMPTY + (0 if self.plan is None else len(self.plan.statement.sql))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +152,18 @@ class Engine:
         self.log = log
         self.answers = Answers(reader, room)
         self._limits = limits
-        self._introspection = introspection
         self._hide_suggestions = not (introspection and suggestions)
         # Found out once, and not in the time of the first request.
         assert_valid_schema(self.core)
-        self._documents: Kept[Prepared] = Kept(
-            DOCUMENTS_KEPT, lambda source, _: len(source) + _EMPTY
-        )
-        self._refused: Kept[Prepared] = Kept(REFUSED_KEPT, _weight_of_refused)
         self.aside = Aside("documents")
-        self._plans: Kept[Shaped] = Kept(PLANS_KEPT, lambda _, shaped: shaped.weight)
+        plans: Kept[Shaped] = Kept(PLANS_KEPT, lambda _, shaped: shaped.weight)
+        self.documents = PreparedDocuments(
+            self.core,
+            limits,
+            plans,
+            introspection=introspection,
+            hide_suggestions=self._hide_suggestions,
+        )
 
     async def answer(  # noqa: PLR0913 - what a request consists of
         self,
@@ -223,18 +200,6 @@ class Engine:
         """Let its thread end."""
         self.aside.stop()
 
-    def fault_of(self, source: str) -> str | None:
-        """Return what is wrong with a document, whatever its variables; None for a valid one."""
-        try:
-            check_text(source, self._limits)
-            refused = self._prepare(source).refused
-        except WrongRequest as fault:
-            return fault.message
-        if refused is None:
-            return None
-        message: str = orjson.loads(refused.body)["errors"][0]["message"]
-        return message
-
     # --- before anything is read -----------------------------------------------
 
     async def _asked(
@@ -247,7 +212,7 @@ class Engine:
         queries_only: bool,
     ) -> Asked | Answer:
         """Prepare a request: in the loop where that is short, as it is nearly always."""
-        is_new = source not in self._documents and source not in self._refused
+        is_new = source not in self.documents
         # What is refused for its length is refused before anything is made of it.
         takes_long = is_new and SHORT < len(source) <= self._limits.characters
         if not takes_long and not (variables and _are_many(variables)):
@@ -278,10 +243,10 @@ class Engine:
     ) -> Asked | Answer:
         if len(source) > self._limits.characters:
             check_text(source, self._limits)
-        prepared = self._prepared(source)
+        prepared = self.documents.get(source)
         if prepared.refused is not None:
             return prepared.refused
-        name = _operation_name(prepared, operation_name)
+        name = prepared.named(operation_name)
         operation = prepared.operations[name]
         if queries_only and operation.definition.operation is not OperationType.QUERY:
             return refusal("a mutation must be sent by POST", "METHOD_NOT_ALLOWED")
@@ -311,49 +276,6 @@ class Engine:
             viewer,
             is_new=is_new,
         )
-
-    def _prepared(self, source: str) -> Prepared:
-        """Return a document from memory, or prepare it; those that are refused take little."""
-        if source in self._documents:
-            return self._documents.get(source, lambda: self._prepare(source))
-        if source in self._refused:
-            return self._refused.get(source, lambda: self._prepare(source))
-        prepared = self._prepare(source)
-        memory = self._documents if prepared.refused is None else self._refused
-        return memory.get(source, lambda: prepared)
-
-    def _prepare(self, source: str) -> Prepared:
-        """Parse and validate a document; limits come before whatever they protect."""
-        try:
-            check_text(source, self._limits)
-            document = parse(source)
-            demand = Demand(document)
-            demand.check(self._limits, introspection=self._introspection)
-        except GraphQLSyntaxError as fault:
-            return Prepared({}, refused=request_errors([fault], "GRAPHQL_PARSE_FAILED"))
-        except WrongRequest as fault:
-            return Prepared({}, refused=refusal(*refused(fault)))
-        errors = self._validate(document, demand)
-        if errors:
-            return Prepared({}, refused=request_errors(errors, "GRAPHQL_VALIDATION_FAILED"))
-        operations = operations_of(self.core, document)
-        plans: Mapping[str, Shelf[Shaped]] = {name: Shelf(self._plans) for name in operations}
-        acts = {name: acts_of(operation) for name, operation in operations.items()}
-        return Prepared(operations, plans, acts, document)
-
-    def _validate(self, document: DocumentNode, demand: Demand) -> Sequence[GraphQLError]:
-        errors = validate(
-            self.core,
-            document,
-            # No other rule need follow a circle of fragments.
-            [NoFragmentCyclesRule] if demand.is_circular else None,
-            max_errors=ERRORS_SHOWN,
-            hide_suggestions=self._hide_suggestions,
-        )
-        if self._hide_suggestions:
-            for error in errors:  # one rule asks "Did you mean …" of its own accord
-                error.message = error.message.partition(" Did you mean ")[0]
-        return errors
 
     # --- execution -------------------------------------------------------------
 
@@ -424,7 +346,13 @@ class Engine:
         if not plan.is_pure or (has is None and self.answers.is_off):
             found = await run()
             return Answer(
-                found.body, cost=cost, is_new=is_new, requested=cost, position=found.position
+                found.body,
+                cost=cost,
+                is_new=is_new,
+                requested=cost,
+                position=found.position,
+                operation=asked.name or None,
+                kind=RequestKind.QUERY,
             )
         served = await self.answers.serve(_question(asked), run, has)
         if served.found is None:
@@ -437,6 +365,8 @@ class Engine:
             is_new=is_new,
             requested=cost,
             position=served.found.position,
+            operation=asked.name or None,
+            kind=RequestKind.QUERY,
         )
 
     def _shaped(self, asked: Asked) -> Shaped:
@@ -608,7 +538,7 @@ def _raise_about_key(errors: Sequence[GraphQLError]) -> None:
 
 def _told(answer: Answer, asked: Asked | Answer | None) -> Answer:
     """Return an answer that says what was asked for, where that was found out."""
-    if not isinstance(asked, Asked):
+    if answer.kind is not None or not isinstance(asked, Asked):
         return answer
     is_query = asked.operation.definition.operation is OperationType.QUERY
     kind = RequestKind.QUERY if is_query else RequestKind.MUTATION
@@ -631,10 +561,6 @@ def _first_code(body: bytes, answer: Mapping[str, Any], asked: Asked) -> str | N
     return None
 
 
-def _weight_of_refused(source: str, prepared: Prepared) -> int:
-    return _EMPTY + len(source) + (0 if prepared.refused is None else len(prepared.refused.body))
-
-
 def _are_many(variables: Mapping[str, Any]) -> bool:
     """Whether variables hold so much that reading them takes long; looked at no further."""
     left, waiting = MANY, [*variables.values()]
@@ -655,23 +581,6 @@ def _question(asked: Asked) -> Question:
     variables = {name: given[name] for name in names if name in given}
     written = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS) if variables else b""
     return Question(asked.viewer.visibility, asked.name, written, asked.source)
-
-
-def _operation_name(prepared: Prepared, wanted: str | None) -> str:
-    names = list(prepared.operations)
-    if wanted:
-        if wanted in names:
-            return wanted
-        raise _wrong_operation(f"the document has no operation named {wanted!r}")
-    if len(names) == 1:
-        return names[0]
-    if not names:
-        raise _wrong_operation("the document has no operation, only fragments")
-    raise _wrong_operation("the document has several operations; operationName must name one")
-
-
-def _wrong_operation(message: str) -> GraphQLError:
-    return GraphQLError(message, extensions={"code": "OPERATION_RESOLUTION_FAILED"})
 
 
 def _is_planned(nodes: Sequence[FieldNode], root: Any) -> bool:

@@ -10,6 +10,9 @@ from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
+EMPTY: Final = 500
+"""What a document or a plan weighs that is hardly there."""
+
 PROVEN: Final = 0.75
 """The part of a memory that is for what was asked for again."""
 
