@@ -18,7 +18,7 @@ from app.commands.idempotent import Sweeper
 from app.commands.keeping import Keeper, keeping_of
 from app.commands.people import unknown_newsrooms
 from app.commands.recording import Asked, Recorder
-from app.commands.submit import utc_now
+from app.commands.submission import utc_now
 from app.domain.budgets import Policy
 from app.domain.errors import BudgetSpent, Forbidden, Unauthenticated, Unready, WrongRequest
 from app.domain.role_rules import read_rules

@@ -14,7 +14,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from app.commands.submit import instant_text
 from app.domain.codes import Action, ChangesetKind, RecordState
 from app.domain.decisions import references
 from app.domain.kinds import KINDS, is_access
@@ -25,7 +24,7 @@ from app.log.disclosure import digest, disclose
 from app.log.entry import changeset_root, entry, redaction_target, revision_document
 from app.log.tree import Peaks, leaf_hash
 from app.store import access, tables
-from app.store.ledger import parse_instant
+from app.store.ledger import instant_text, parse_instant
 from app.store.records import load_present
 from app.store.rows import to_record
 from app.store.search_index import search_differences

@@ -24,7 +24,8 @@ from sqlalchemy import Engine
 from app.commands import proposals
 from app.commands.access import editing_as
 from app.commands.dossiers import load
-from app.commands.submit import Outcome, Submission, fresh_id, submit, utc_now
+from app.commands.submission import Outcome, Submission, fresh_id, utc_now
+from app.commands.submit import submit
 from app.domain.codes import Action, ChangesetKind, Role
 from app.domain.decisions import Editing
 from app.domain.errors import Refusal, Refused

@@ -215,7 +215,7 @@ def _seconds(text: str) -> int:
 
 def list_keys(database_url: DatabaseUrl = None) -> None:
     """List the keys, without their secrets: whose, what for, and how each stands."""
-    from app.commands.submit import utc_now
+    from app.commands.submission import utc_now
     from app.store import access
     from app.store.ledger import instant_text
 

@@ -60,7 +60,8 @@ def redact(  # noqa: PLR0913, PLR0917 - each an option of the command
     """
     from app.commands import access
     from app.commands.redact import asked_for, told
-    from app.commands.submit import Submission, submit
+    from app.commands.submission import Submission
+    from app.commands.submit import submit
     from app.domain.codes import ChangesetKind
     from app.domain.permissions import Act
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.commands.changing_access import Word
-from app.commands.submit import Outcome, Submission, enter_what_stands, fresh_id, submit, utc_now
+from app.commands.submission import Outcome, Submission, fresh_id, utc_now
+from app.commands.submit import enter_what_stands, submit
 from app.domain import keys
 from app.domain.codes import ChangesetKind, ReasonCode, Role
 from app.domain.decisions import Editing

@@ -17,7 +17,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from app.commands.submit import Outcome, Submission, submit, submit_within, utc_now
+from app.commands.submission import Outcome, Submission, utc_now
+from app.commands.submit import submit, submit_within
 from app.domain.codes import ChangesetKind, ErrorPolicy
 from app.domain.decisions import Editing
 from app.domain.dossiers import Line, parse_line, placed, words_with_hash

@@ -12,7 +12,7 @@ import structlog
 
 from app.commands.access import OPERATOR, By, add_editor, revise_editor
 from app.commands.changing_access import OlderWord, Word
-from app.commands.submit import utc_now
+from app.commands.submission import utc_now
 from app.domain.codes import Role
 from app.domain.decisions import Editing
 from app.domain.errors import Refused

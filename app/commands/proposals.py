@@ -18,17 +18,8 @@ from typing import Any, Final, TypeAlias
 from app.commands.changing_access import require_standing
 from app.commands.idempotent import earlier_answer, keyed_by, remember
 from app.commands.sealing import revisions_subtree, seal, seal_headers
-from app.commands.submit import (
-    Accepting,
-    Outcome,
-    Submission,
-    fresh_id,
-    in_attempts,
-    parsed_operations,
-    submit_within,
-    try_within,
-    utc_now,
-)
+from app.commands.submission import Accepting, Outcome, Submission, fresh_id, utc_now
+from app.commands.submit import in_attempts, parsed_operations, submit_within, try_within
 from app.domain import ids, proposals
 from app.domain.codes import (
     ChangesetKind,

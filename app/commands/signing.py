@@ -17,7 +17,7 @@ import structlog
 
 from app.commands.guard import RUNBOOK, Known, require_fitting, require_held
 from app.commands.signer_state import StateFile
-from app.commands.submit import utc_now
+from app.commands.submission import utc_now
 from app.domain.errors import NotSigned, ReadOnly, Unready
 from app.log.checkpoint import Checkpoint, signed_checkpoint
 from app.log.errors import LogError

@@ -9,93 +9,41 @@ changeset is atomic: all of its operations or none.
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, TypeVar
 
 from app.commands import changing_access, evidence
+from app.commands.deciding import decide_operations, decide_submission
 from app.commands.failures import failures_again, kept_of
 from app.commands.idempotent import Keyed, earlier_answer, keyed_by, remember, under_way
-from app.commands.redact import Gaps, decide_redaction, named, redacting
+from app.commands.redact import named, redacting
 from app.commands.sealing import revisions_subtree, seal_headers, seal_step
-from app.domain import access, ids
-from app.domain.codes import Action, ChangesetKind, ErrorPolicy, UpsertResult
-from app.domain.decisions import (
-    Editing,
-    World,
-    check,
-    concerned,
-    decide,
-    is_hierarchy,
-    references,
+from app.commands.submission import (
+    Allotter,
+    Decided,
+    Outcome,
+    Parsed,
+    Submission,
+    Tried,
+    changeset_id_at,
+    utc_now,
 )
-from app.domain.errors import (
-    Forbidden,
-    InvalidInput,
-    InvalidValue,
-    Path,
-    Refusal,
-    Refused,
-    UnknownRecord,
-    Unwritable,
-    WrongState,
-)
-from app.domain.kinds import KINDS, is_access
-from app.domain.leaving_out import decide_what_can_be
-from app.domain.operations import (
-    Add,
-    Asked,
-    Commit,
-    Merge,
-    Operation,
-    Reason,
-    Revise,
-    Upsert,
-    parse_commit,
-    parse_reason,
-    place_of,
-)
+from app.domain import access
+from app.domain.codes import Action, ChangesetKind, UpsertResult
+from app.domain.decisions import Editing
+from app.domain.errors import Forbidden, InvalidInput, Refusal, Refused, Unwritable
+from app.domain.operations import Add, Commit, Operation, Upsert, parse_commit, place_of
 from app.domain.permissions import Act, Reach
-from app.domain.records import Record, Step, kind_name
 from app.domain.redacting import REDACTED_HEADER, REVIEW_HEADER, Redact, parse_redact
-from app.domain.reverting import Made, pointed_on, refuse_gaps, revert
-from app.domain.upserting import (
-    Settled,
-    Upserted,
-    pointed_at,
-    renamed,
-    settled_on,
-    spelled_out,
-    upserts_of,
-    what_was_written,
-)
-from app.domain.warnings import REFERENCES_STAY, Caution
+from app.domain.upserting import Upserted, spelled_out
+from app.domain.warnings import Caution
 from app.store.access import find_newsroom
-from app.store.database import (
-    BrokenOff,
-    Connection,
-    Engine,
-    require_writable,
-    write_transaction,
-)
+from app.store.database import BrokenOff, Connection, Engine, require_writable, write_transaction
 from app.store.idempotency import Answered
 from app.store.ledger import AccessRows, Clock, Prepared, append, instant_text
-from app.store.records import (
-    is_redaction,
-    load_as_of,
-    load_made,
-    load_parents,
-    load_present,
-    load_referrers,
-    lock_external_refs,
-    lock_hierarchies,
-    lock_records,
-    redacted_fields,
-    taken_external_refs,
-)
+from app.store.records import load_made
 
 T = TypeVar("T")
 
@@ -107,128 +55,12 @@ ATTEMPTS: Final = 8
 """How often a transaction is tried that the database itself broke off."""
 
 
-def utc_now() -> datetime:
-    """Return the time of this machine's clock."""
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """One edit as it comes in: a `CommitInput`, or the position to be reverted.
-
-    Of kind REDACTION the body is a `RedactInput`, of kind ACCESS a `ChangeAccessInput`.
-    `at_once` says that an edit under the same idempotency key that is under way is refused,
-    and not waited for. A `policy` goes before that of the body.
-
-    `ids` gives the ids that added records are to have, by ref; `known` the refs
-    that earlier changesets of the same dossier defined; `origin` is what the
-    importer states about where the edit comes from; `gaps` are the fields, by ref or id,
-    that were redacted there. `secrets` are keys that exist already, by the ref under which
-    an access change enters them; others are made, for `environment`. `word` is the token
-    that it rests on.
-    """
-
-    body: Mapping[str, Any]
-    editing: Editing
-    kind: ChangesetKind = ChangesetKind.EDIT
-    idempotency_key: str | None = None
-    dry_run: bool = False
-    reverts: int | None = None
-    ids: Mapping[str, str] = field(default_factory=dict)
-    known: Mapping[str, str] = field(default_factory=dict)
-    origin: Mapping[str, Any] | None = None
-    gaps: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    at_once: bool = False
-    policy: ErrorPolicy | None = None
-    accepting: Accepting | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    environment: str = "live"
-    word: changing_access.Word | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Accepting:
-    """The proposal that an edit comes from: whose it is, and what the reviewer says to it."""
-
-    proposal: str
-    contributor: str
-    review: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What an edit would do, decided and not written.
-
-    `ids` are those that the records it adds are to have, by ref. `spelled` are, by place,
-    the operations that are to be kept in place of upserts (`upserting.spelled_out`).
-    """
-
-    steps: tuple[Step, ...]
-    refs: Mapping[str, str]
-    ids: Mapping[str, str]
-    warnings: tuple[Caution, ...]
-    spelled: Mapping[int, Mapping[str, Any] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a submission.
-
-    Of a dry run `position` is None and `preview` what was read inside of it.
-    `refs` maps the local refs of the input to the ids of the records. `is_replayed` says
-    that it is the answer of an earlier submission with the same idempotency key.
-
-    `failures` are why operations were left out, which those are in `skipped`, by place.
-    `upserts` are what became of each. Where all of them found what they ask for there is
-    neither position nor preview: nothing was written.
-
-    `keys` are the keys that an access change made, by id: they are told this once.
-    """
-
-    position: int | None
-    changeset_id: str | None
-    recorded_at: str | None
-    leaf_hash: bytes | None
-    warnings: tuple[Caution, ...]
-    refs: Mapping[str, str]
-    preview: Any = None
-    is_replayed: bool = field(default=False, compare=False)
-    failures: tuple[Refusal, ...] = ()
-    upserts: tuple[Upserted, ...] = ()
-    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @property
-    def skipped(self) -> tuple[int, ...]:
-        """The places of the operations that were left out, in their order."""
-        return tuple(
-            sorted({place for one in self.failures if (place := place_of(one)) is not None})
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    steps: tuple[Step, ...]
-    present: Mapping[str, Record]
-    reason: Reason
-    warnings: tuple[Caution, ...] = ()
-    gaps: Gaps | None = None
-    refs: Mapping[str, str] = field(default_factory=dict)
-    failures: tuple[Refusal, ...] = ()
-    upserts: tuple[Upserted, ...] = ()
-    operations: tuple[Operation, ...] = ()
-    access: changing_access.Decided | None = None
-
-
-_Parsed: TypeAlias = Commit | Redact | access.Change | None
-"""What is asked for; None is a revert."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A submission, what was read out of it, and the idempotency key that it came under."""
 
     submission: Submission
-    parsed: _Parsed
+    parsed: Parsed
     keyed: Keyed | None
 
 
@@ -304,7 +136,7 @@ def try_within(connection: Connection, submission: Submission, *, clock: Clock =
     parsed = _parse(submission, clock)
     if parsed is None or isinstance(parsed, Redact | access.Change):
         raise AssertionError("nothing but an edit is ever asked for")
-    decided = _decide_operations(connection, submission, parsed)
+    decided = decide_operations(connection, submission, parsed)
     if not decided.steps:
         message = "nothing would change: the ledger holds all of it already"
         raise Refused((InvalidInput(message, path=("operations",)),))
@@ -338,7 +170,7 @@ def _carry_out(
         if submission.word is not None:
             changing_access.take_word(connection, submission.word)
         submission = _as_they_stand(connection, submission, clock)
-    decided = _decide(connection, submission, parsed, clock)
+    decided = decide_submission(connection, submission, parsed, clock)
     if decided.upserts and not decided.steps:
         return _nothing_written(connection, asked, decided, clock)
     warnings = (
@@ -348,7 +180,7 @@ def _carry_out(
     if not isinstance(parsed, access.Change):
         # Not before the records are locked: who waits for those keeps nobody from revoking a key.
         submission = _as_they_stand(connection, submission, clock)
-    prepared = _prepare(submission, parsed, decided, _changeset_id(clock()))
+    prepared = _prepare(submission, parsed, decided, changeset_id_at(clock()))
     appended = append(connection, prepared, clock)
     refs, failures = decided.refs, decided.failures
     if submission.dry_run:
@@ -382,7 +214,7 @@ def _as_they_stand(connection: Connection, submission: Submission, clock: Clock)
     return replace(submission, editing=editing)
 
 
-def _warnings(connection: Connection, decided: _Decided) -> tuple[Caution, ...]:
+def _warnings(connection: Connection, decided: Decided) -> tuple[Caution, ...]:
     if decided.access is not None:
         return ()
     return tuple(evidence.warnings(connection, decided.steps, decided.present))
@@ -402,16 +234,16 @@ def _enter_what_stands(connection: Connection, submission: Submission, clock: Cl
     if not standing:
         return None
     rows = AccessRows(standing=frozenset(one.record_id for one in standing))
-    decided = _Decided(
+    decided = Decided(
         standing, {}, changing_access.AS_THEY_STAND, access=changing_access.Decided(rows)
     )
     entering = Submission({}, submission.editing, ChangesetKind.ACCESS)
-    prepared = _prepare(entering, None, decided, _changeset_id(clock()))
+    prepared = _prepare(entering, None, decided, changeset_id_at(clock()))
     return append(connection, prepared, clock).position
 
 
 def _nothing_written(
-    connection: Connection, asked: _Asked, decided: _Decided, clock: Clock
+    connection: Connection, asked: _Asked, decided: Decided, clock: Clock
 ) -> Outcome:
     """Return the outcome of upserts that changed nothing, which a key remembers like any other."""
     answer = _answer(decided, asked.parsed)
@@ -422,7 +254,7 @@ def _nothing_written(
     )
 
 
-def _answer(decided: _Decided, parsed: _Parsed) -> dict[str, Any] | None:
+def _answer(decided: Decided, parsed: Parsed) -> dict[str, Any] | None:
     """Return what an idempotency key keeps beside the position; None where that says it all."""
     upserts = [[one.place, one.id, one.result] for one in decided.upserts]
     answer = {
@@ -441,7 +273,7 @@ def _ask(submission: Submission, clock: Clock) -> _Asked:
     return _Asked(submission, parsed, _keyed(submission))
 
 
-def _parse(submission: Submission, clock: Clock) -> _Parsed:
+def _parse(submission: Submission, clock: Clock) -> Parsed:
     """Return what is asked for, or None of a revert; needs no database."""
     if submission.kind is ChangesetKind.REDACTION:
         submission.editing.require(Act.REDACT)
@@ -452,7 +284,7 @@ def _parse(submission: Submission, clock: Clock) -> _Parsed:
     submission.editing.require(Act.COMMIT)
     if submission.reverts is not None:
         return None
-    allot = _Allotter(submission.ids, clock())
+    allot = Allotter(submission.ids, clock())
     replaying = submission.kind is ChangesetKind.IMPORT
     return parse_commit(
         submission.body,
@@ -461,34 +293,6 @@ def _parse(submission: Submission, clock: Clock) -> _Parsed:
         replaying=replaying,
         policy=submission.policy,
     )
-
-
-class _Allotter:
-    """Gives out ids: those that a dossier fixed, else fresh ones in the order asked for."""
-
-    def __init__(self, fixed: Mapping[str, str], made_at: datetime) -> None:
-        self._fixed = fixed
-        self._at_ms = int(made_at.timestamp() * 1000)
-        self._given = 0
-
-    def __call__(self, kind: str, ref: str | None) -> str:
-        if ref is not None and ref in self._fixed:
-            if ids.kind_of(self._fixed[ref]) != kind:
-                raise InvalidValue(f"ids gives {ref} an id that is not of kind {kind}")
-            return self._fixed[ref]
-        self._given += 1
-        return fresh_id(kind, self._at_ms, self._given)
-
-
-def fresh_id(kind: str, at_ms: int, count: int = 0) -> str:
-    """Return a new id; those with a higher `count` of one millisecond sort later."""
-    # The first 12 random bits are a counter (RFC 9562, 6.2, method 1).
-    dice = (count % 4096) << 68 | secrets.randbits(68)
-    return ids.new_id(kind, at_ms=at_ms, entropy=dice.to_bytes(ids.ENTROPY_BYTES, "big"))
-
-
-def _changeset_id(made_at: datetime) -> str:
-    return fresh_id("changeset", int(made_at.timestamp() * 1000))
 
 
 # --- idempotency --------------------------------------------------------------
@@ -538,7 +342,7 @@ def _again(found: Answered, refs: Mapping[str, str]) -> Outcome:
     )
 
 
-def _own(parsed: _Parsed) -> tuple[Refusal, ...]:
+def _own(parsed: Parsed) -> tuple[Refusal, ...]:
     """Return what is wrong with single operations of the input, whatever the ledger holds."""
     return parsed.failures if isinstance(parsed, Commit) else ()
 
@@ -566,7 +370,7 @@ def _refs_again(
 # --- on behalf of -------------------------------------------------------------
 
 
-def _may_be_on_behalf(editing: Editing, parsed: _Parsed) -> None:
+def _may_be_on_behalf(editing: Editing, parsed: Parsed) -> None:
     """Raise `Forbidden` for a partner who enters another newsroom's words."""
     wanted = parsed.on_behalf_of if isinstance(parsed, Commit) else None
     if wanted is not None and wanted != editing.owner and not _reaches_all(editing):
@@ -597,304 +401,11 @@ def _on_behalf(connection: Connection, asked: _Asked) -> Submission:
 _ON_BEHALF: Final = ("onBehalfOf",)
 
 
-# --- deciding -----------------------------------------------------------------
-
-
-def _decide(
-    connection: Connection, submission: Submission, parsed: _Parsed, clock: Clock
-) -> _Decided:
-    if isinstance(parsed, access.Change):
-        return _decide_access(connection, submission, parsed, clock)
-    if isinstance(parsed, Redact):
-        gaps = decide_redaction(connection, parsed, replaying=submission.origin is not None)
-        return _Decided(gaps.steps, gaps.present, parsed.reason, gaps=gaps)
-    if parsed is not None:
-        return _decide_operations(connection, submission, parsed)
-    return _decide_revert(connection, submission, submission.reverts or 0)
-
-
-def _decide_access(
-    connection: Connection, submission: Submission, parsed: access.Change, clock: Clock
-) -> _Decided:
-    now = clock()
-    steps, decided = changing_access.decide(
-        connection,
-        parsed,
-        submission.editing,
-        allot=_Allotter(submission.ids, now),
-        now=now,
-        secrets=submission.secrets,
-        environment=submission.environment,
-    )
-    return _Decided(steps, {}, parsed.reason, refs=decided.refs, access=decided)
-
-
-def _decide_operations(connection: Connection, submission: Submission, parsed: Commit) -> _Decided:
-    if any(_moves_hierarchy(operation) for operation in parsed.operations):
-        lock_hierarchies(connection)
-    parsed, there = _pointed_at_what_is_there(connection, submission, parsed)
-    asked = parsed.operations
-    stepped, named = concerned(asked)
-    # What names a duplicate is locked with it, all in one order, so that no two
-    # writers wait for each other.
-    naming = {record.id for key in _merged_by(asked) for record in load_referrers(connection, key)}
-    lock_records(connection, stepped | naming, named)
-    added = {operation.id for operation in asked if isinstance(operation, Add)}
-    present = load_present(connection, stepped | named | (added if submission.ids else set()))
-    settled = _settled(connection, asked, present, there)
-    operations = settled.operations
-    world = _world(connection, operations, present, locked=stepped | naming)
-    named_by = {**submission.known, **parsed.refs}
-    gaps = {named_by.get(record, record): names for record, names in submission.gaps.items()}
-    if parsed.policy is ErrorPolicy.SKIP_FAILED:
-        return _decide_what_can_be(connection, submission, parsed, settled, world, gaps)
-    failures = (*settled.failures, *_taken_ids(operations, present))
-    if failures:
-        raise Refused(failures)
-    steps = decide(operations, world, submission.editing, gaps) if operations else ()
-    evidence.refuse_taken_external_refs(connection, steps, looked_for=_looked_for(parsed, present))
-    return _Decided(
-        steps,
-        world.records,
-        parsed.reason,
-        refs=parsed.refs,
-        upserts=_upserted(asked, operations, settled),
-        operations=operations,
-    )
-
-
-def _pointed_at_what_is_there(
-    connection: Connection, submission: Submission, parsed: Commit
-) -> tuple[Commit, set[str]]:
-    """Return the edit with upserts naming the records that are there, and these."""
-    upserts = upserts_of(parsed.operations)
-    if not upserts:
-        return parsed, set()
-    owner = submission.editing.owner
-    lock_external_refs(connection, owner)
-    there = {
-        (kind, ref): record_id
-        for kind in {one.kind for one in upserts}
-        for ref, record_id in taken_external_refs(
-            connection, kind, owner, [one.external_ref for one in upserts if one.kind == kind]
-        ).items()
-    }
-    names = renamed(upserts, there)
-    refs = {ref: names.get(record_id, record_id) for ref, record_id in parsed.refs.items()}
-    operations = pointed_at(parsed.operations, names)
-    return replace(parsed, operations=operations, refs=refs), set(names.values())
-
-
-def _looked_for(parsed: Commit, present: Mapping[str, Record]) -> frozenset[str]:
-    """Return the ids of the records that upserts are to add."""
-    return frozenset(one.id for one in upserts_of(parsed.operations) if one.id not in present)
-
-
-def _settled(
-    connection: Connection,
-    asked: Sequence[Asked],
-    present: Mapping[str, Record],
-    there: Collection[str],
-) -> Settled:
-    """Return what the upserts come to, now that their records are locked."""
-    for one in upserts_of(asked):
-        found = present[one.id].fields.get("externalRef") if one.id in there else one.external_ref
-        if found != one.external_ref:  # given another one after it was looked for
-            raise BrokenOff
-    held = {record_id: present[record_id] for record_id in there}
-    return settled_on(asked, held, redacted_fields(connection, there))
-
-
-def _upserted(
-    asked: Sequence[Asked], written: Sequence[Operation], settled: Settled
-) -> tuple[Upserted, ...]:
-    """Return what became of the upserts, in their order."""
-    found = [*settled.unchanged, *what_was_written(written, upserts_of(asked))]
-    return tuple(sorted(found, key=lambda one: one.place))
-
-
-def _decide_what_can_be(  # noqa: PLR0913, PLR0917 - what an edit is decided by
-    connection: Connection,
-    submission: Submission,
-    parsed: Commit,
-    settled: Settled,
-    world: World,
-    gaps: Mapping[str, frozenset[str]],
-) -> _Decided:
-    """Decide what is left without the operations that are refused; raise where nothing is."""
-    failures = (*settled.failures, *_taken_ids(settled.operations, world.records))
-    places = {place_of(one) for one in failures}
-    failed = [one for one in parsed.operations if place_of(one) in places]
-    kept = decide_what_can_be(
-        [one for one in settled.operations if place_of(one) not in places],
-        [*parsed.failures, *failures],
-        parsed.gone | {one.id for one in failed if one.id not in world.records},
-        world,
-        submission.editing,
-        gaps=gaps,
-        last=lambda steps: evidence.taken_by_others(
-            connection, steps, looked_for=_looked_for(parsed, world.records)
-        ),
-    )
-    upserts = _upserted(parsed.operations, kept.operations, settled)
-    if not kept.steps and not upserts:
-        raise Refused(kept.failures)
-    there = {one.id for one in kept.operations} | {one.id for one in upserts}
-    return _Decided(
-        kept.steps,
-        world.records,
-        parsed.reason,
-        refs={ref: found for ref, found in parsed.refs.items() if found in there},
-        failures=kept.failures,
-        upserts=upserts,
-    )
-
-
-def _taken_ids(
-    operations: Sequence[Operation], present: Mapping[str, Record]
-) -> list[InvalidInput]:
-    return [
-        InvalidInput(f"{operation.id} exists already in this ledger", path=operation.path)
-        for operation in operations
-        if isinstance(operation, Add) and operation.id in present
-    ]
-
-
-def _moves_hierarchy(operation: Asked) -> bool:
-    if isinstance(operation, Merge):
-        return True
-    return isinstance(operation, Revise | Upsert) and any(
-        value is not None and is_hierarchy(KINDS[kind_name(operation.id)].fields[name].type)
-        for name, value in operation.given.items()
-    )
-
-
-def _merged_by(operations: Sequence[Asked]) -> list[str]:
-    return [operation.id for operation in operations if isinstance(operation, Merge)]
-
-
-def _world(
-    connection: Connection,
-    operations: tuple[Operation, ...],
-    present: dict[str, Record],
-    *,
-    locked: set[str],
-) -> World:
-    # Found before they were locked, so they are read once more. With the
-    # duplicate locked none can be added now; one that was in between is not
-    # locked, and the edit starts again.
-    referrers = {key: load_referrers(connection, key) for key in _merged_by(operations)}
-    for found in referrers.values():
-        present.update({record.id: record for record in found})
-        if any(record.id not in locked for record in found):
-            raise BrokenOff
-    moved = any(_moves_hierarchy(operation) for operation in operations)
-    return World(present, referrers, hierarchies(connection, present) if moved else {})
-
-
-def hierarchies(
-    connection: Connection, present: Mapping[str, Record]
-) -> dict[str, dict[str, list[str]]]:
-    """Return for each hierarchical field child → parents above the records given."""
-    return {
-        f"{kind.name}.{declared.name}": load_parents(connection, kind.name, declared.name, present)
-        for kind in KINDS.values()
-        for declared in kind.fields.values()
-        if is_hierarchy(declared.type) and any(kind_name(key) == kind.name for key in present)
-    }
-
-
-def _decide_revert(connection: Connection, submission: Submission, position: int) -> _Decided:
-    faults: list[Any] = []
-    reason = parse_reason(submission.body.get("reason"), faults)
-    if faults:
-        raise Refused(tuple(faults))
-    if is_redaction(connection, position):
-        raise Refused((_no_way_back(position),))
-    made = load_made(connection, position)
-    if not made:
-        raise Refused((_no_revisions(position),))
-    if any(is_access(one.record_id) for one in made):
-        raise Refused((_is_access_change(position),))
-    refuse_gaps(made)
-    touched, again = {one.record_id for one in made}, _named_before(made)
-    lock_hierarchies(connection)
-    lock_records(connection, touched, again)
-    present = load_present(connection, touched | again)
-    steps = revert(made, present)
-    # Locked as they are, nothing new can come to name them.
-    merged = [step.record_id for step in steps if step.action is Action.MERGE]
-    referrers = {key: load_referrers(connection, key) for key in merged}
-    world = World(present, referrers, hierarchies(connection, present))
-    refusals = check(steps, world, submission.editing, pointed_on=pointed_on(made))
-    if refusals:
-        raise Refused(tuple(refusals))
-    evidence.refuse_taken_external_refs(connection, steps)
-    warnings = _stay_warnings(connection, steps, touched)
-    return _Decided(steps, present, reason, warnings)
-
-
-def _no_revisions(position: int) -> WrongState | UnknownRecord:
-    path: Path = ("changeset",)
-    return UnknownRecord(f"there is no changeset with revisions at position {position}", path=path)
-
-
-def _is_access_change(position: int) -> WrongState:
-    message = f"changeset {position} says who may act; make the opposite access change"
-    return WrongState(message, path=("changeset",))
-
-
-def _no_way_back(position: int) -> WrongState:
-    message = (
-        f"changeset {position} is a redaction; what it removed is gone, and only an edit can "
-        "give the fields new values"
-    )
-    return WrongState(message, path=("changeset",))
-
-
-def _named_before(made: tuple[Made, ...]) -> set[str]:
-    """Return the records that are named again once `made` is put back."""
-    return {
-        found
-        for one in made
-        for change in one.changes
-        if change.before is not None
-        for found in references(kind_name(one.record_id), {change.field: change.before})
-    }
-
-
-def _stay_warnings(
-    connection: Connection, steps: tuple[Step, ...], touched: set[str]
-) -> tuple[Caution, ...]:
-    """Return the references added to a merge's survivor since, which stay there."""
-    return tuple(
-        Caution(REFERENCES_STAY, referrer)
-        for step in steps
-        if step.before is not None and "mergedInto" in step.before.fields
-        if "mergedInto" not in step.fields
-        for referrer in _pointed_since(
-            connection, step.before.fields["mergedInto"], step.before.entered
-        )
-        if referrer not in touched
-    )
-
-
-def _pointed_since(connection: Connection, target: str, position: int) -> list[str]:
-    """Return the records that name `target` now and did not as of `position`."""
-    now = [one.id for one in load_referrers(connection, target) if one.entered > position]
-    then = load_as_of(connection, now, position)
-    return [
-        key
-        for key in now
-        if key not in then or target not in references(kind_name(key), then[key].fields)
-    ]
-
-
 # --- sealing ------------------------------------------------------------------
 
 
 def _prepare(
-    submission: Submission, parsed: _Parsed, decided: _Decided, changeset_id: str
+    submission: Submission, parsed: Parsed, decided: Decided, changeset_id: str
 ) -> Prepared:
     gaps = decided.gaps
     steps = tuple(seal_step(step) for step in decided.steps)
@@ -933,26 +444,10 @@ def _prepare(
     )
 
 
-def _kind(submission: Submission, decided: _Decided) -> ChangesetKind:
+def _kind(submission: Submission, decided: Decided) -> ChangesetKind:
     if submission.reverts is not None:
         return ChangesetKind.REVERT
     merges = any(step.action is Action.MERGE for step in decided.steps)
     if merges and submission.kind is ChangesetKind.EDIT:
         return ChangesetKind.MERGE
     return submission.kind
-
-
-__all__ = [
-    "Accepting",
-    "Outcome",
-    "Submission",
-    "Tried",
-    "enter_what_stands",
-    "fresh_id",
-    "in_attempts",
-    "instant_text",
-    "parsed_operations",
-    "submit",
-    "submit_within",
-    "try_within",
-]

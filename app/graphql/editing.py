@@ -15,7 +15,8 @@ import orjson
 from graphql import FieldNode, GraphQLObjectType, get_named_type
 
 from app.commands import proposals
-from app.commands.submit import Outcome, Submission, submit
+from app.commands.submission import Outcome, Submission
+from app.commands.submit import submit
 from app.domain.codes import ChangesetKind
 from app.domain.errors import (
     IdempotencyKeyReused,

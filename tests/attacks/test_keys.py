@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.commands import access
-from app.commands.submit import utc_now
+from app.commands.submission import utc_now
 from app.store.ledger import instant_text
 from tests.attacks.attacking import Attack, Case, Reply, Target, bearer, cases, query
 from tests.attacks.conftest import attacked

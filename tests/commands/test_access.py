@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from app.commands import access
-from app.commands.submit import Submission, fresh_id, submit, submit_within
+from app.commands.submission import Submission, fresh_id
+from app.commands.submit import submit, submit_within
 from app.domain import keys
 from app.domain.codes import ChangesetKind, Role
 from app.domain.decisions import Editing

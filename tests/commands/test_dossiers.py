@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from jsonschema import Draft202012Validator
 
 from app.commands.dossiers import Loaded, load
-from app.commands.submit import Submission, submit
+from app.commands.submission import Submission
+from app.commands.submit import submit
 from app.domain.codes import ChangesetKind, Role
 from app.domain.decisions import Editing
 from app.domain.dossiers import parse_line

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from app.commands.submit import Outcome
+from app.commands.submission import Outcome
 from app.domain.codes import ChangesetKind
 from app.reads.checking import check
 from app.store.dossiers import reading

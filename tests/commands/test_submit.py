@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 import app.demo
-from app.commands.submit import Outcome, Submission, submit
+from app.commands.submission import Outcome, Submission
+from app.commands.submit import submit
 from app.domain.codes import Action, ChangesetKind, Role
 from app.domain.errors import Forbidden, Refusal, StaleVersion
 from app.domain.warnings import LOST_SUPPORT, NO_LIVE_CLAIM, PARTS_DO_NOT_ADD_UP, REFERENCES_STAY

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
-from app.commands import submit as submitting
-from app.commands.submit import Outcome
+from app.commands import deciding
+from app.commands.submission import Outcome
 from app.domain.codes import ErrorPolicy, Role
 from app.reads.checking import check
 from app.store.dossiers import reading
@@ -290,15 +290,15 @@ def test_what_somebody_adds_between_look_up_and_decision_is_found(
     newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch, policy: ErrorPolicy
 ) -> None:
     """PostgreSQL lets another editor's add in there; on SQLite a writer is alone."""
-    other, locked = newsroom.colleague("Bo"), submitting.lock_records
+    other, locked = newsroom.colleague("Bo"), deciding.lock_records
     added = {"addActor": {"name": "Russia", "kind": "STATE", "externalRef": "A1"}}
 
     def add_first(*given: Any) -> None:
-        monkeypatch.setattr(submitting, "lock_records", locked)
+        monkeypatch.setattr(deciding, "lock_records", locked)
         other.commit(added)
         locked(*given)
 
-    monkeypatch.setattr(submitting, "lock_records", add_first)
+    monkeypatch.setattr(deciding, "lock_records", add_first)
     outcome = newsroom.commit(state("A1"), policy=policy)
 
     assert newsroom.counts()["record"] == 1

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.commands.recording import NAME_LIMIT, ROOM, Asked, Recorder, class_of
-from app.commands.submit import utc_now
+from app.commands.submission import utc_now
 from app.store.access_log import AccessLog
 from app.store.database import parse_url
 from tests.databases import KINDS, Databases

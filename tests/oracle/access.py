@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from app.commands.submit import utc_now
+from app.commands.submission import utc_now
 from tests.oracle.tables import Seen
 
 
