@@ -23,6 +23,12 @@ MILLISECOND: Final = 100
 KILOBYTE: Final = 4
 """Units for each 1,000 bytes of a body."""
 
+SMALL_BODY: Final = 64_000
+"""Bytes of a body that cost no more than that."""
+
+LARGE: Final = 60
+"""Units besides for each 1,000 bytes beyond: reading them as JSON cannot be interrupted."""
+
 NEW: Final = 5
 """How many times the work counts where a document was prepared that was not known."""
 
@@ -95,7 +101,7 @@ def price(
 ) -> float:
     """Return what a request is charged: entry, the bytes of its body, its answer, the work."""
     work = seconds * 1000 * MILLISECOND
-    entry = ENTRY + size * KILOBYTE / 1000
+    entry = ENTRY + (size * KILOBYTE + max(size - SMALL_BODY, 0) * LARGE) / 1000
     if is_refused:
         return entry + max(work * REFUSED, REFUSED_AT_LEAST)
     return entry + cost + (work * NEW if is_new else work)

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from app.domain.budgets import SMALL_BODY
 from app.store.aside import Aside
 from app.web.conditional import names_any, names_tag
 from app.web.gate import VISIT
@@ -38,12 +39,6 @@ from app.web.statuses import (
 
 BODY_LIMIT: Final = 1_000_000
 """Bytes of a request body, at most."""
-
-TOO_LARGE: Final = 5 * BODY_LIMIT
-"""Bytes that a body is charged as which is larger, and which goes on coming for a while."""
-
-SMALL_BODY: Final = 64_000
-"""Bytes of a body that are taken in whatever else is held, and are read in the event loop."""
 
 ACCEPT_LIMIT: Final = 2_000
 """Characters of an Accept header, at most."""
@@ -187,6 +182,7 @@ class GraphQLOverHTTP:
         if visit is not None:
             await visit.begin()
         body, key = posted
+        # What is small is read in the event loop.
         if len(body) > SMALL_BODY:
             request = await self._aside.run(lambda: request_of_json(body))
         else:
@@ -338,7 +334,7 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive, visit: Visit |
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared[:20]) > BODY_LIMIT:
         if visit is not None:
-            visit.size = TOO_LARGE
+            visit.size = BODY_LIMIT
         raise Wrong("CONTENT_TOO_LARGE", f"a request has at most {BODY_LIMIT} bytes")
     parts: list[bytes] = []
     size = 0
@@ -349,7 +345,8 @@ async def _body(headers: Mapping[bytes, bytes], receive: Receive, visit: Visit |
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if visit is not None:
-            visit.size = size if size <= BODY_LIMIT else TOO_LARGE
+            visit.size = min(size, BODY_LIMIT)
+            # Smaller ones are taken in whatever else is held.
             if size > SMALL_BODY:
                 visit.hold(len(parts[-1]))
         if size > BODY_LIMIT:

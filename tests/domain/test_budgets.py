@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.budgets import Budget, Policy, price
+from app.domain.budgets import SMALL_BODY, Budget, Policy, price
 
 POLICY = Policy(quota=600, window=60)
 NOON = 1_000_000.0
@@ -77,6 +77,8 @@ def test_a_client_never_gets_more_than_a_budget_and_what_came_back(
     [
         (price(0, 0.0), price(1, 0.0)),
         (price(100, 0.001), price(100, 0.002)),
+        (price(0, 0.0, size=2_000), price(0, 0.0, size=SMALL_BODY)),
+        (10 * price(0, 0.0, size=SMALL_BODY), price(0, 0.0, size=10 * SMALL_BODY)),
         (price(100, 0.001), price(100, 0.001, is_new=True)),
         (price(0, 0.001, is_new=True), price(0, 0.001, is_refused=True)),
         (price(100, 0.0), price(0, 0.0, is_refused=True)),
