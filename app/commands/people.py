@@ -20,7 +20,7 @@ from app.domain.permissions import Act, Reach
 from app.domain.role_rules import Grant, RoleRule
 from app.domain.tokens import Person
 from app.store import access
-from app.store.database import Connection, Engine, write_transaction
+from app.store.database import Connection, Engine, require_writable, write_transaction
 from app.store.ledger import Clock
 
 logger = structlog.get_logger(__name__)
@@ -49,10 +49,18 @@ def settle(engine: Engine, person: Person, grant: Grant, *, clock: Clock = utc_n
             _give(engine, held["id"], person, grant, by=by, clock=clock)
 
 
-def confirm(engine: Engine, person: Person) -> None:
-    """Note a newer token that says the same as before: from now on older ones change nothing."""
+def confirm(engine: Engine, person: Person, grant: Grant) -> None:
+    """Note a newer token that says the same as before: from now on older ones change nothing.
+
+    Where another token, or somebody here, changed the role meanwhile, nothing is noted: the
+    next request settles it. Raises `Unready` where nothing can be written.
+    """
+    require_writable(engine)
     with write_transaction(engine) as connection:
-        access.take_word(connection, person.identity, person.issued_at)
+        access.share_access(connection)
+        held = access.find_identity(connection, person.identity)
+        if held is not None and held["retired_at"] is None and grant.gives(held["role"]):
+            access.take_word(connection, person.identity, person.issued_at)
 
 
 def unknown_newsrooms(connection: Connection, rules: Sequence[RoleRule]) -> list[str]:

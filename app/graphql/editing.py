@@ -31,6 +31,7 @@ from app.domain.proposals import is_id
 from app.graphql.compile import Plan, Selections, make_plan, read_of
 from app.graphql.engine import Context, members_of
 from app.reads.log import checkpoint_of
+from app.store.aside import admit
 from app.store.database import Connection
 from app.store.database import Engine as Database
 from app.store.payloads import PROPOSAL, REFUSED, WRITTEN
@@ -97,6 +98,7 @@ class Editing:
     ) -> orjson.Fragment:
         payload = _Payload(context, nodes, self._read_timeout, of=of)
         await payload.check()
+        admit()
         try:
             outcome = await asyncio.to_thread(
                 submit, self._database, submission, preview=payload.preview
@@ -151,6 +153,7 @@ class Editing:
     ) -> orjson.Fragment:
         payload = _Payload(context, nodes, self._read_timeout, of="ProposalPayload")
         await payload.check()
+        admit()
         request = proposals.Request(
             given,
             context.viewer.editor,

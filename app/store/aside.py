@@ -54,6 +54,16 @@ def note(seconds: float) -> None:
         meter.seconds += seconds
 
 
+def admit() -> None:
+    """Let the present request be worked for to its end, whatever its client has left by then.
+
+    Who has written something is told so: a spent budget would say that nothing was done.
+    """
+    meter = METER.get()
+    if meter is not None:
+        meter.is_spent = bool
+
+
 def _give_way() -> None:
     """Let every other thread and process have the processor first, on Linux."""
     if sys.platform == "linux":

@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
 from app.commands.people import confirm, settle
 from app.domain.decisions import Editing
-from app.domain.errors import Forbidden, Refused, Unready
+from app.domain.errors import Forbidden, ReadOnly, Refused, Unready
 from app.domain.role_rules import Grant, RoleRule, granted
 from app.domain.tokens import Person
 from app.reads.holders import Known, known_by
 from app.reads.tokens import Tokens
-from app.store.database import Engine
+from app.store.database import BrokenOff, Engine
 from app.store.reader import Reader
 
 logger = structlog.get_logger(__name__)
+
+REST_S: Final = 60.0
+"""Seconds in which no newer token is noted where the last one could not be."""
 
 
 class People:
@@ -38,6 +42,7 @@ class People:
         self._engine = engine
         self._settling: dict[str, asyncio.Task[None]] = {}
         self._confirming: dict[str, asyncio.Task[None]] = {}
+        self._rests_until = 0.0
 
     async def editing_of(self, token: str) -> Editing:
         """Return the editor whom a token speaks of.
@@ -60,7 +65,7 @@ class People:
             await self._settle(person, grant)
             known = await known_by(self._reader, person.identity)
         elif known.has(grant) and _is_newer(person, known):
-            self._confirm(person)
+            self._confirm(person, grant)
         return _granted(known, grant)
 
     async def _settle(self, person: Person, grant: Grant) -> None:
@@ -69,11 +74,10 @@ class People:
         try:
             # One who goes away must not end it for the others.
             await asyncio.shield(running)
-        except Unready:
-            logger.warning("a person's role cannot be settled: the ledger takes no writes")
-            raise Forbidden(
-                "your role cannot be settled now, as this ledger takes no writes; ask again later"
-            ) from None
+        except Unready as fault:
+            logger.warning("a person's role cannot be settled", reason=fault.message)
+            why = ", as this ledger takes no writes" if isinstance(fault, ReadOnly) else ""
+            raise Forbidden(f"your role cannot be settled now{why}; ask again later") from None
         except Refused:
             raise Forbidden(
                 "your account has no role here: it could not be entered, and the operator's log "
@@ -86,19 +90,23 @@ class People:
         self._settling[person.identity] = running
         return running
 
-    def _confirm(self, person: Person) -> None:
+    def _confirm(self, person: Person, grant: Grant) -> None:
         """Note a newer token, once, and beside the request: its answer does not hang on that."""
-        if person.identity not in self._confirming:
-            noting = asyncio.create_task(self._confirmed(person))
+        rests = asyncio.get_running_loop().time() < self._rests_until
+        if person.identity not in self._confirming and not rests:
+            noting = asyncio.create_task(self._confirmed(person, grant))
             self._confirming[person.identity] = noting
             noting.add_done_callback(lambda _: self._confirming.pop(person.identity, None))
 
-    async def _confirmed(self, person: Person) -> None:
+    async def _confirmed(self, person: Person, grant: Grant) -> None:
         try:
-            await asyncio.to_thread(confirm, self._engine, person)
+            await asyncio.to_thread(confirm, self._engine, person, grant)
+        except (Unready, BrokenOff) as fault:
+            logger.warning("newer tokens cannot be noted", reason=type(fault).__name__)
+            self._rests_until = asyncio.get_running_loop().time() + REST_S
         except Exception:
-            # The next request tries again.
-            logger.exception("a newer token cannot be noted")
+            logger.exception("newer tokens cannot be noted")
+            self._rests_until = asyncio.get_running_loop().time() + REST_S
 
 
 def _entered_here(person: Person, known: Known | None) -> Editing:

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from app.commands.submit import submit
+from app.graphql import editing
 from app.main import create_app
 from app.settings import Settings
+from app.store.aside import METER
 from tests.databases import KINDS
-from tests.graphql.asking import Ledger
+from tests.graphql.asking import NOTE, Ledger
 from tests.graphql.conftest import Ledgers
 from tests.serving import eventually, serving
 
@@ -261,3 +264,37 @@ def test_two_processes_give_from_one_budget(ledgers: Ledgers, kind: str) -> None
             spend(Ledger(url, http, keys))
 
             eventually(lambda: elsewhere.get("/checkpoint")[0] == 429, 5)
+
+
+def test_who_has_written_something_is_told_so_whatever_is_left(
+    ledgers: Ledgers, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RATE_LIMITED means that nothing was done, and so that it may be sent again."""
+
+    def spending(*given: Any, **more: Any) -> Any:
+        outcome = submit(*given, **more)
+        client: Any = METER.get().client  # type: ignore[union-attr]
+        client.budget.charge(10**9, clock())
+        return outcome
+
+    monkeypatch.setattr(editing, "submit", spending)
+    actor = {"addActor": {"name": "Russia", "kind": "STATE"}}
+    given = {"reason": {"code": "OTHER", "note": NOTE}, "operations": [actor]}
+    wanted = "changeset { position } records { ...R } userErrors { code current { ...R } }"
+    fields = " ".join(f"a{n}: claims(first: {n}) {{ totalCount }}" for n in range(1, 4))
+    query = (
+        f"mutation ($i: CommitInput!) {{ one: commit(input: $i) {{ {wanted} }} "
+        f"two: commit(input: $i) {{ {wanted} }} }} fragment R on Record {{ id {fields} }}"
+    )
+    with ledgers.copied("sqlite", filled=False) as (url, keys):
+        settings = Settings(database_url=url, max_cost=10**6)
+        with TestClient(create_app(settings, clock=clock)) as client:
+            headers = {"Authorization": f"Bearer {keys['editor']}"}
+            body = {"query": query, "variables": {"i": given}}
+            first = client.post("/graphql", json=body, headers=headers)
+            second = client.post("/graphql", json=body, headers=headers)
+
+    assert "data" in first.json(), first.text
+    done = first.json()["data"]
+    assert done["two"]["changeset"]["position"] == done["one"]["changeset"]["position"] + 1
+    assert second.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"

@@ -21,9 +21,9 @@ from app.commands.access import (
     restore_editor,
     retire_editor,
 )
-from app.commands.people import settle
+from app.commands.people import confirm, settle
 from app.domain.codes import Role
-from app.domain.errors import ReadOnly
+from app.domain.errors import ReadOnly, Unwritable
 from app.domain.role_rules import Grant
 from app.domain.tokens import Person
 from app.store.database import LOCK_TIMEOUT_S, write_transaction
@@ -212,6 +212,23 @@ def test_a_token_that_confirms_the_role_makes_older_ones_old(desk: Desk) -> None
     assert desk.access_changes() == before
 
 
+def test_a_token_confirms_no_role_that_changed_meanwhile(desk: Desk) -> None:
+    """Else it would be the newest one, and be refused for the role that it says."""
+    now = int(time.time())
+    desk.viewer(desk.issuer.token("ann", groups=["readers"], iat=now - 60))
+    between = desk.issuer.token("ann", groups=["chiefs"], iat=now - 30)
+    confirming = Person(desk.issuer.url, "ann", "Ann", now, {})
+    assert desk.viewer(between)["role"] == "ADMIN"
+
+    # As if it had been looked at before the other one was there.
+    with opened(desk.ledger.url) as engine:
+        confirm(engine, confirming, Grant(HOUSE, Role.READER))
+
+    assert newest_token(desk) == now - 30
+    newest = desk.issuer.token("ann", groups=["readers"], iat=now)
+    assert desk.viewer(newest)["role"] == "READER"
+
+
 def newest_token(desk: Desk) -> float:
     with opened(desk.ledger.url) as engine, engine.connect() as connection:
         return connection.execute(sa.text("SELECT issued_at FROM issuer_word")).scalar_one()
@@ -220,22 +237,24 @@ def newest_token(desk: Desk) -> float:
 def test_while_nothing_can_be_written_a_new_person_is_told_so(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A ledger that is served read-only still answers those whom it knows."""
+    """A ledger that is served read-only, or is busy, still answers those whom it knows."""
     known = desk.issuer.token("ann", groups=["readers"], iat=int(time.time()) - 60)
     desk.viewer(known)
 
+    faults: list[Exception] = [ReadOnly("not what was published"), Unwritable("busy for 10 s")]
+
     def refuse(*_: Any) -> None:
-        raise ReadOnly("the database is not what was published of it")
+        raise faults.pop(0)
 
     monkeypatch.setattr(people, "settle", refuse)
 
-    for token in (
-        desk.issuer.token("bob", groups=["readers"]),
-        desk.issuer.token("ann", groups=["desk"]),
-    ):
-        code, message = desk.refusal(token)
-        assert code == "FORBIDDEN"
-        assert "takes no writes" in message
+    refusals = [
+        desk.refusal(desk.issuer.token("bob", groups=["readers"])),
+        desk.refusal(desk.issuer.token("ann", groups=["desk"])),
+    ]
+    assert {code for code, _ in refusals} == {"FORBIDDEN"}
+    assert ["takes no writes" in message for _, message in refusals] == [True, False]
+    assert all("ask again later" in message for _, message in refusals)
     assert desk.viewer(known)["role"] == "READER"
 
 
